@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+// The one door to guest memory. A guest pointer is a value that only these functions accept; each
+// value is read once into our memory, then checked, then used. Accesses outside the guest's part
+// of the address space, and faults, are refused; nothing here panics.
+// Context: the vCPU whose memory it is runs on this CPU, its page tables are loaded.
+#ifndef WIRT_HC_GUEST_ACCESS_H
+#define WIRT_HC_GUEST_ACCESS_H
+
+#include "lib/compiler.h"
+
+typedef struct { u64 v; } guest_ptr; // where a hypercall argument lies; untrusted
+
+#define GUEST_PTR(n) ((guest_ptr){(u64)(n)})
+// From an ABI handle field.
+#define GUEST_HANDLE(h) GUEST_PTR((u64)(h).p)
+
+static inline guest_ptr guest_ptr_add(guest_ptr p, u64 bytes)
+{
+    return GUEST_PTR(p.v + bytes);
+}
+
+static inline bool guest_ptr_null(guest_ptr p)
+{
+    return p.v == 0;
+}
+
+// 0, or -EFAULT when any byte lies outside the guest's range or is not mapped (writable for out).
+// On -EFAULT a part may have been copied.
+NODISCARD int guest_copy_in(void *dst, guest_ptr src, u64 bytes);
+NODISCARD int guest_copy_out(guest_ptr dst, const void *src, u64 bytes);
+
+// One element of an array of `size`-byte elements; the index arithmetic is overflow-checked.
+NODISCARD int guest_copy_in_index(void *dst, guest_ptr array, u64 index, u64 size);
+NODISCARD int guest_copy_out_index(guest_ptr array, u64 index, const void *src, u64 size);
+
+// An index the guest chose, already range-checked: clamped against speculation past the check.
+static inline u64 guest_index(u64 index, u64 count)
+{
+    u64 mask;
+    __asm__("cmp %1, %2; sbb %0, %0" : "=r"(mask) : "rm"(count), "r"(index) : "cc");
+    return index & mask;
+}
+
+#endif
