@@ -122,11 +122,13 @@ static inline struct vcpu_info *vcpu_info(void)
 #define TRY_TABLE(insn)         \
     "771: " insn "\n772: nop\n" \
     ".pushsection .ex_table, \"a\"\n.quad 771b, 772b\n.popsection\n"
-#define TRY(insn, ...)                             \
-    ({                                             \
-        this_cpu()->trap.count = 0;                \
-        asm volatile(TRY_TABLE(insn) __VA_ARGS__); \
-        (const struct trap *)&this_cpu()->trap;    \
+#define TRY(insn, ...)                                                                             \
+    ({                                                                                             \
+        this_cpu()->trap.count = 0;                                                                \
+        asm volatile("" : : : "memory");                                                           \
+        asm volatile(TRY_TABLE(insn) __VA_ARGS__);                                                 \
+        asm volatile("" : : : "memory");                                                           \
+        (const struct trap *)&this_cpu()->trap;                                                    \
     })
 #define CHECK_NO_TRAP(t) CHECK_EQ((t)->count ? (long)(t)->frame.vector : -1, -1)
 // Exactly one trap of that vector and error code, with the saved frame at the instruction.
