@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Event channels: a domain's port table and the operations on it, as a state machine over domains
 // that neither copies to or from a guest nor knows a hypercall. Source: <xen/event_channel.h>,
-// <xen/xen.h>; the FIFO ABI's protocol is that of D. Vrabel, "Event Channel Scalability" (the
-// "FIFO-based event channel ABI" design paper, draft H).
+// <xen/xen.h>; the FIFO ABI's protocol is that of D. Vrabel's published design paper
+// (event-channels, draft H).
 //
 // Letters of protection: [i] immutable after create, [a] atomic, [e] the domain's ev.lock,
 // [p] the port's lock (and ev.lock to write), [q] the queue lock of a vCPU (v->ev.queue_lock).
