@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: MIT
+// The event channel hypercalls: from the ABI's structs to the state machine in dom/evtchn.c and
+// back. Source: <xen/event_channel.h>.
+#include "hc/event.h"
+#include "dom/domain.h"
+#include "dom/evtchn.h"
+
+// The domain an operation is for; the caller drops the reference. -ESRCH; -EPERM: only the control
+// domain may name another one.
+static long get_target(struct vcpu *cur, domid_t id, struct domain **d)
+{
+    *d = domain_get(DOM_ID(id), cur->dom);
+    if (!*d)
+        return -ESRCH;
+    if (*d == cur->dom || cur->dom->privileged)
+        return 0;
+    domain_put(*d);
+    return -EPERM;
+}
+
+static long bind_interdomain(struct vcpu *cur, void *arg)
+{
+    struct evtchn_bind_interdomain *a = arg;
+    struct domain *rd = domain_get(DOM_ID(a->remote_dom), cur->dom);
+    port_t port;
+    if (!rd)
+        return -ESRCH;
+    long ret = evtchn_bind_interdomain(cur->dom, rd, PORT(a->remote_port), &port);
+    if (!ret)
+        a->local_port = port.v;
+    domain_put(rd);
+    return ret;
+}
+
+static long bind_virq(struct vcpu *cur, void *arg)
+{
+    struct evtchn_bind_virq *a = arg;
+    port_t port;
+    long ret = evtchn_bind_virq(cur->dom, a->virq, a->vcpu, &port);
+    if (!ret)
+        a->port = port.v;
+    return ret;
+}
+
+static long bind_pirq(struct vcpu *cur, void *arg)
+{
+    struct evtchn_bind_pirq *a = arg;
+    port_t port;
+    long ret = evtchn_bind_pirq(cur->dom, a->pirq, a->flags, &port);
+    if (!ret)
+        a->port = port.v;
+    return ret;
+}
+
+static long close_port(struct vcpu *cur, void *arg)
+{
+    struct evtchn_close *a = arg;
+    return evtchn_close(cur->dom, PORT(a->port));
+}
+
+static long send(struct vcpu *cur, void *arg)
+{
+    struct evtchn_send *a = arg;
+    return evtchn_send(cur->dom, PORT(a->port));
+}
+
+static void fill_status(struct evtchn_status *a, const struct evtchn_info *info)
+{
+    static const u8 status[] = {
+        [EVTCHN_FREE] = EVTCHNSTAT_closed,     [EVTCHN_RESERVED] = EVTCHNSTAT_closed,
+        [EVTCHN_UNBOUND] = EVTCHNSTAT_unbound, [EVTCHN_INTERDOMAIN] = EVTCHNSTAT_interdomain,
+        [EVTCHN_PIRQ] = EVTCHNSTAT_pirq,       [EVTCHN_VIRQ] = EVTCHNSTAT_virq,
+        [EVTCHN_IPI] = EVTCHNSTAT_ipi,
+    };
+    a->status = status[info->state];
+    a->vcpu = info->vcpu;
+    if (info->state == EVTCHN_UNBOUND)
+        a->u.unbound.dom = info->dom.v;
+    if (info->state == EVTCHN_INTERDOMAIN) {
+        a->u.interdomain.dom = info->dom.v;
+        a->u.interdomain.port = info->port.v;
+    }
+    if (info->state == EVTCHN_PIRQ)
+        a->u.pirq = info->irq;
+    if (info->state == EVTCHN_VIRQ)
+        a->u.virq = info->irq;
+}
+
+static long status(struct vcpu *cur, void *arg)
+{
+    struct evtchn_status *a = arg;
+    struct evtchn_info info;
+    struct domain *d;
+    long ret = get_target(cur, a->dom, &d);
+    if (ret)
+        return ret;
+    ret = evtchn_status(d, PORT(a->port), &info);
+    if (!ret)
+        fill_status(a, &info);
+    domain_put(d);
+    return ret;
+}
+
+static long alloc_unbound(struct vcpu *cur, void *arg)
+{
+    struct evtchn_alloc_unbound *a = arg;
+    dom_id_t remote = a->remote_dom == DOMID_SELF ? cur->dom->id : DOM_ID(a->remote_dom);
+    struct domain *d;
+    port_t port;
+    long ret = get_target(cur, a->dom, &d);
+    if (ret)
+        return ret;
+    ret = evtchn_alloc_unbound(d, remote, &port);
+    if (!ret)
+        a->port = port.v;
+    domain_put(d);
+    return ret;
+}
+
+static long bind_ipi(struct vcpu *cur, void *arg)
+{
+    struct evtchn_bind_ipi *a = arg;
+    port_t port;
+    long ret = evtchn_bind_ipi(cur->dom, a->vcpu, &port);
+    if (!ret)
+        a->port = port.v;
+    return ret;
+}
+
+static long bind_vcpu(struct vcpu *cur, void *arg)
+{
+    struct evtchn_bind_vcpu *a = arg;
+    return evtchn_bind_vcpu(cur->dom, PORT(a->port), a->vcpu);
+}
+
+static long unmask(struct vcpu *cur, void *arg)
+{
+    struct evtchn_unmask *a = arg;
+    return evtchn_unmask(cur->dom, PORT(a->port));
+}
+
+static long reset(struct vcpu *cur, void *arg)
+{
+    struct evtchn_reset *a = arg;
+    struct domain *d;
+    long ret = get_target(cur, a->dom, &d);
+    if (ret)
+        return ret;
+    ret = evtchn_reset(d);
+    if (!ret && d == cur->dom)
+        evtchn_leave_fifo(d);
+    domain_put(d);
+    return ret;
+}
+
+static long init_control(struct vcpu *cur, void *arg)
+{
+    struct evtchn_init_control *a = arg;
+    a->link_bits = EVTCHN_FIFO_LINK_BITS;
+    return evtchn_init_control(cur->dom, a->vcpu, GFN(a->control_gfn), a->offset);
+}
+
+static long expand_array(struct vcpu *cur, void *arg)
+{
+    struct evtchn_expand_array *a = arg;
+    return evtchn_expand_array(cur->dom, GFN(a->array_gfn));
+}
+
+static long set_priority(struct vcpu *cur, void *arg)
+{
+    struct evtchn_set_priority *a = arg;
+    return evtchn_set_priority(cur->dom, PORT(a->port), a->priority);
+}
+
+// No guest test yet: each row gets its name with the test.
+// clang-format off
+#define OP(op, dir) \
+    {"EVTCHNOP_" #op, EVTCHNOP_##op, sizeof(struct evtchn_##op), dir, false, op, NULL}
+
+const struct hc_op hc_event_ops[] = {
+    OP(bind_interdomain, HC_INOUT),
+    OP(bind_virq,        HC_INOUT),
+    OP(bind_pirq,        HC_INOUT),
+    {"EVTCHNOP_close", EVTCHNOP_close, sizeof(struct evtchn_close), HC_IN, false, close_port, NULL},
+    OP(send,             HC_IN),
+    OP(status,           HC_INOUT),
+    OP(alloc_unbound,    HC_INOUT),
+    OP(bind_ipi,         HC_INOUT),
+    OP(bind_vcpu,        HC_IN),
+    OP(unmask,           HC_IN),
+    OP(reset,            HC_IN),
+    OP(init_control,     HC_INOUT),
+    OP(expand_array,     HC_IN),
+    OP(set_priority,     HC_IN),
+};
+// clang-format on
+const u32 hc_event_op_count = ARRAY_SIZE(hc_event_ops);
+
+long hc_event_channel_op(struct vcpu *cur, int cmd, guest_ptr arg)
+{
+    return hc_dispatch_op(hc_event_ops, hc_event_op_count, cur, (u32)cmd, arg);
+}
+
+// struct evtchn_op has members for the operations up to unmask; the table is sorted.
+long hc_event_channel_op_compat(struct vcpu *cur, guest_ptr op)
+{
+    u32 cmd;
+    int ret = guest_copy_in(&cmd, op, sizeof(cmd));
+    if (ret)
+        return ret;
+    guest_ptr arg = guest_ptr_add(op, offsetof(struct evtchn_op, u));
+    return hc_dispatch_op(hc_event_ops, EVTCHNOP_unmask + 1, cur, cmd, arg);
+}

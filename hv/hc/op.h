@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+// Hypercall families with sub-operations (event channels, grants, memory and so on): each has a
+// table of these rows, from which calls are dispatched and docs/abi.md is generated. A handler sees
+// a copy of its argument in hypervisor memory and never a guest pointer to it.
+#ifndef WIRT_HC_OP_H
+#define WIRT_HC_OP_H
+
+#include "hc/guest_access.h"
+
+struct vcpu;
+
+enum { HC_ARG_MAX = 256 }; // bytes of the largest argument
+
+enum hc_dir {
+    HC_NONE = 0, // no argument
+    HC_IN = 1,
+    HC_OUT = 2, // the handler fills it; it starts out zero
+    HC_INOUT = HC_IN | HC_OUT,
+};
+
+struct hc_op {
+    const char *name; // the ABI's name
+    u32 cmd;
+    u16 arg_size;    // bytes
+    u8 dir;          // enum hc_dir
+    bool privileged; // only for the control domain
+    // Returns the call's result. `arg` is aligned to 16; NULL for HC_NONE.
+    long (*handler)(struct vcpu *cur, void *arg);
+    const char *test; // the guest test, a directory in tests/guest
+};
+
+// Looks `cmd` up and calls its handler between copy-in and copy-out. The argument is copied out
+// only if the handler succeeds (result not negative); what it did stays done if that copy fails.
+// -ENOSYS: no such command; -EPERM: not for this caller; -EFAULT. Context: cur runs on this CPU, no
+// lock is held.
+long hc_dispatch_op(const struct hc_op *ops, u32 count, struct vcpu *cur, u32 cmd, guest_ptr arg);
+
+#endif
