@@ -194,9 +194,16 @@ CALLBACK nmi_entry, VEC_NMI_CB
 FUNC failsafe_entry
     popq %rcx
     popq %r11
-    movq %rsp, %rdi /* clobbers rdi: the record says what matters */
+    .irp r, rax, rcx, rdx, rsi, rdi, r8, r9, r10, r11
+    pushq %\r
+    .endr
+    leaq 9 * 8(%rsp), %rdi
+    cld
     call failsafe_record
-    addq $32, %rsp /* ds es fs gs */
+    .irp r, r11, r10, r9, r8, rdi, rsi, rdx, rcx, rax
+    popq %\r
+    .endr
+    leaq 32(%rsp), %rsp /* ds es fs gs */
     pushq $0
     pushq $VEC_FAILSAFE
     jmp trap_common
