@@ -32,7 +32,7 @@ unit: $(UNIT_ALL)
 	@scripts/unit-run $@ $(UNIT_ALL)
 
 unit-release:
-	@$(MAKE) unit BUILD=$(BUILD)/release UNIT_DEFS=
+	@$(MAKE) --no-print-directory unit BUILD=$(BUILD)/release UNIT_DEFS=
 
 fuzz-replay: $(REPLAY_ALL)
 	@scripts/unit-run $@ $(REPLAY_ALL)
