@@ -42,7 +42,7 @@ static void *arena_alloc(struct arena *a, u64 bytes)
     u64 want;
     void *p = a->next;
 
-    if (__builtin_add_overflow(bytes, ARENA_ALIGN - 1, &want))
+    if (!p || __builtin_add_overflow(bytes, ARENA_ALIGN - 1, &want))
         return NULL;
     want = align_down(want, ARENA_ALIGN);
     if (want > a->left)
@@ -56,7 +56,7 @@ static struct arena arena_over(void *mem, u64 bytes)
 {
     u64 skip = -(uintptr_t)mem & (ARENA_ALIGN - 1);
 
-    if (skip > bytes)
+    if (!mem || skip > bytes)
         return (struct arena){NULL, 0};
     return (struct arena){(u8 *)mem + skip, bytes - skip};
 }
