@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+// The boot command line, spelled as Xen users know it (Xen's public "Xen Hypervisor Command Line
+// Options"), parsed into one struct options.
+//
+// Grammar: words separated by white space; "..." protects white space and disappears. A first word
+// with a '/' before any '=' is the image's name. A word is name[=value]; '-' and '_' in names are
+// the same. Boolean options take no value or one of 1/yes/on/true/enable, 0/no/off/false/disable;
+// no-name and noname mean name=no. The word -- ends the hypervisor's part.
+//
+// What cannot be understood is named with LOG_WARN and has no effect; the rest has. Of two equal
+// options the later one wins; in lists of flags, flag by flag.
+#ifndef WIRT_BOOT_CMDLINE_H
+#define WIRT_BOOT_CMDLINE_H
+
+#include "lib/compiler.h"
+
+enum {
+    OPTIONS_CONSOLES_MAX = 8,
+    OPTIONS_TEXT_BYTES = 32,
+    OPTIONS_VCPUS_MAX = 128, // VCPUS_MAX of dom/domain.h, which is more than we want to know
+    OPTION_AUTO = -1,        // tri-state options: not given, the hypervisor decides
+};
+
+enum console_kind {
+    CONSOLE_COM1,
+    CONSOLE_COM2,
+    CONSOLE_VGA,
+};
+
+struct console_option {
+    u8 kind;   // enum console_kind
+    char half; // 'H' or 'L': the guest's half of a shared line; 0: whole
+};
+
+struct uart_options {
+    bool set; // com1= or com2= was given
+    bool pci; // the port is to be found on the PCI bus
+    u8 data_bits;
+    char parity; // n, o, e, m, s
+    u8 stop_bits;
+    u32 baud;      // 0: as the firmware left it
+    u32 base_baud; // 0: the usual one
+    u64 io_base;   // I/O port, or memory address if greater than 0xffff
+    u32 irq;       // 0: polled
+};
+
+// Values of enum log_level; -1 is none, LOG_GUEST all.
+struct log_options {
+    s8 always;
+    s8 limited; // up to here if not too many; at least `always`
+};
+
+struct mem_option {
+    bool set;
+    bool negative; // all but this
+    u64 bytes;
+};
+
+enum dom0_kind {
+    DOM0_AUTO,
+    DOM0_PV,
+    DOM0_PVH,
+};
+
+enum watchdog_mode {
+    WATCHDOG_OFF,
+    WATCHDOG_ON,
+    WATCHDOG_FORCE, // although the CPU's counter looks unusable
+};
+
+enum reboot_method {
+    REBOOT_AUTO,
+    REBOOT_ACPI,
+    REBOOT_TRIPLE,
+    REBOOT_KEYBOARD,
+    REBOOT_PCI,   // port 0xcf9
+    REBOOT_POWER, // port 0xcf9, power cycle
+    REBOOT_EFI,
+    REBOOT_NO,
+};
+
+enum clock_source {
+    CLOCK_AUTO,
+    CLOCK_PIT,
+    CLOCK_HPET,
+    CLOCK_ACPI,
+    CLOCK_TSC,
+};
+
+// smep= and smap=
+enum guard_mode {
+    GUARD_OFF,
+    GUARD_ON,
+    GUARD_HVM_ONLY,
+};
+
+struct iommu_options {
+    bool enable, force, verbose, debug, intremap, quarantine;
+    bool dom0_passthrough, dom0_strict;
+    bool dom0_map_inclusive, dom0_map_reserved;
+};
+
+struct options {
+    // Console. The order is the user's.
+    u32 console_count;
+    struct console_option console[OPTIONS_CONSOLES_MAX];
+    struct uart_options com[2];
+    bool sync_console;
+    char conswitch;      // with Ctrl, three times: switches the input; 0: never
+    bool conswitch_stay; // the input stays with the hypervisor at boot
+    struct log_options loglvl, guest_loglvl;
+
+    // The first domain.
+    struct mem_option dom0_mem, dom0_mem_min, dom0_mem_max;
+    u32 dom0_vcpus_min, dom0_vcpus_max; // 0: no limit
+    bool dom0_vcpus_pin;
+    u8 dom0_kind; // enum dom0_kind
+    bool dom0_shadow, dom0_verbose;
+    const char *dom0_extra; // the part of the line after --, or NULL
+
+    // CPUs, memory, interrupts, clocks.
+    u32 maxcpus; // 0: all; 1 after nosmp
+    u64 mem;     // bytes of the machine's memory to be used, from 0 on; 0: all
+    bool smp, acpi, apic;
+    s8 x2apic;
+    u8 smep, smap; // enum guard_mode
+    bool xsave;
+    bool hpet;
+    u8 clocksource;               // enum clock_source
+    char tsc[OPTIONS_TEXT_BYTES]; // "", "unstable", "skewed", "stable:socket"
+    struct iommu_options iommu;
+
+    // Running.
+    char sched[OPTIONS_TEXT_BYTES]; // "": the default one
+    u32 gnttab_max_frames, gnttab_max_maptrack_frames, gnttab_max_version;
+    bool noreboot;
+    u8 reboot; // enum reboot_method
+    bool reboot_warm;
+    u8 watchdog;          // enum watchdog_mode
+    u32 watchdog_timeout; // seconds
+};
+
+// Sets *out to the defaults and then to what the line says. `line` may be NULL and must live as
+// long as out->dom0_extra is used.
+void options_parse(const char *line, struct options *out);
+
+// True if `kind` is among the consoles.
+bool options_console_has(const struct options *o, enum console_kind kind);
+
+// How many of `avail_pages` dom0 gets at the start: what dom0_mem= says, or all but 1/16 (at most
+// 128 MiB of it), then at least min:, then at most max: and at most avail_pages.
+u64 dom0_mem_resolve(const struct options *o, u64 avail_pages);
+// How many pages dom0 may have later: max:, or no limit (~0).
+u64 dom0_mem_limit(const struct options *o, u64 avail_pages);
+// One vCPU for each of `cpu_count` CPUs, within the limits given and within what a domain can have.
+u32 dom0_vcpus_resolve(const struct options *o, u32 cpu_count);
+
+// The option number `index` for documentation: its name and what it does. False behind the last.
+bool options_describe(u32 index, const char **name, const char **help);
+
+#endif

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: MIT
+// Boot information: multiboot 1 ("Multiboot Specification 0.6.96"), multiboot 2 ("Multiboot2
+// Specification 2.0") and PVH (<xen/arch-x86/hvm/start_info.h>). All of it is copied out before
+// memory is reused.
+#include "boot/info.h"
+#include <xen/arch-x86/hvm/start_info.h>
+#include "lib/string.h"
+#include "mm/layout.h"
+
+enum { MB1_MAGIC = 0x2badb002, MB2_MAGIC = 0x36d76289 };
+
+struct mb1_info {
+    u32 flags, mem_lower, mem_upper, boot_device, cmdline, mods_count, mods_addr;
+    u32 syms[4];
+    u32 mmap_length, mmap_addr;
+};
+enum { MB1_CMDLINE = 1 << 2, MB1_MODS = 1 << 3, MB1_MMAP = 1 << 6 };
+
+struct mb1_mod {
+    u32 start, end, string, reserved;
+};
+
+struct mb1_mmap {
+    u32 size;
+    u64 addr, len;
+    u32 type;
+} PACKED;
+
+struct mb2_tag {
+    u32 type, size;
+};
+enum mb2_type {
+    MB2_END = 0,
+    MB2_CMDLINE = 1,
+    MB2_MODULE = 3,
+    MB2_MMAP = 6,
+    MB2_EFI64 = 12,
+    MB2_ACPI_OLD = 14,
+    MB2_ACPI_NEW = 15,
+};
+
+static const void *low(u64 addr)
+{
+    return (const void *)(DIRECTMAP_BASE + addr);
+}
+
+static void add_range(struct boot_info *bi, u64 addr, u64 size, u32 type)
+{
+    if (bi->e820_count < E820_MAX && size != 0)
+        bi->e820[bi->e820_count++] = (struct e820_entry){addr, size, type};
+}
+
+static void add_module(struct boot_info *bi, u64 start, u64 size, const char *args)
+{
+    if (bi->module_count == MODULES_MAX)
+        return;
+    struct boot_module *m = &bi->module[bi->module_count++];
+    m->start = MADDR(start);
+    m->size = size;
+    strlcpy(m->args, args, sizeof(m->args));
+}
+
+// The boot loader may prefix the file's name to our command line; options never begin with '/'.
+static const char *skip_name(const char *line, bool always)
+{
+    if (!always && *line != '/' && *line != '(')
+        return line;
+    const char *space = strchr(line, ' ');
+    return space ? space + 1 : line + strlen(line);
+}
+
+static const char *read_mb1(u32 addr, struct boot_info *bi)
+{
+    const struct mb1_info *mi = low(addr);
+    bi->protocol = "multiboot 1";
+    if (mi->flags & MB1_CMDLINE)
+        strlcpy(bi->cmdline, skip_name(low(mi->cmdline), true), sizeof(bi->cmdline));
+    if (!(mi->flags & MB1_MMAP))
+        return "the boot loader gave no memory map; use one that passes the firmware's (GRUB, QEMU)";
+    for (u32 off = 0; off + sizeof(struct mb1_mmap) <= mi->mmap_length;) {
+        const struct mb1_mmap *e = low((u64)mi->mmap_addr + off);
+        add_range(bi, e->addr, e->len, e->type);
+        if (e->size < sizeof(*e) - 4)
+            break;
+        off += e->size + 4;
+    }
+    const struct mb1_mod *mod = low(mi->mods_addr);
+    for (u32 i = 0; (mi->flags & MB1_MODS) && i < mi->mods_count; i++)
+        add_module(bi, mod[i].start, mod[i].end - mod[i].start,
+                   mod[i].string ? skip_name(low(mod[i].string), true) : "");
+    return NULL;
+}
+
+static void read_mb2_mmap(const u8 *tag, u32 size, struct boot_info *bi)
+{
+    u32 entry_size;
+    memcpy(&entry_size, tag + 8, 4);
+    if (entry_size < 20)
+        return;
+    for (u32 off = 16; off + entry_size <= size; off += entry_size) {
+        struct e820_entry e;
+        memcpy(&e, tag + off, sizeof(e));
+        add_range(bi, e.addr, e.size, e.type);
+    }
+}
+
+static const char *read_mb2(u32 addr, struct boot_info *bi)
+{
+    const u8 *base = low(addr);
+    u32 total, off = 8;
+    memcpy(&total, base, 4);
+    bi->protocol = "multiboot 2";
+    while (off + sizeof(struct mb2_tag) <= total) {
+        const u8 *tag = base + off;
+        struct mb2_tag t;
+        u32 range[2];
+        memcpy(&t, tag, sizeof(t));
+        if (t.type == MB2_END || t.size < sizeof(t) || t.size > total - off)
+            break;
+        switch (t.type) {
+        case MB2_CMDLINE:
+            strlcpy(bi->cmdline, skip_name((const char *)tag + 8, false), sizeof(bi->cmdline));
+            break;
+        case MB2_MODULE:
+            memcpy(range, tag + 8, 8);
+            add_module(bi, range[0], range[1] - range[0],
+                       skip_name((const char *)tag + 16, false));
+            break;
+        case MB2_MMAP:
+            read_mb2_mmap(tag, t.size, bi);
+            break;
+        case MB2_EFI64:
+            bi->efi = true;
+            break;
+        case MB2_ACPI_OLD:
+        case MB2_ACPI_NEW: // a copy of the RSDP; the later (new) tag wins
+            bi->rsdp = MADDR(addr + off + 8);
+            break;
+        default:
+            break;
+        }
+        off += (u32)align_up(t.size, 8);
+    }
+    if (bi->e820_count == 0)
+        return "the boot loader gave no memory map; use one that passes the firmware's (GRUB)";
+    return NULL;
+}
+
+static const char *read_pvh(u32 addr, struct boot_info *bi)
+{
+    const struct hvm_start_info *si = low(addr);
+    bi->protocol = "PVH";
+    if (si->magic != XEN_HVM_START_MAGIC_VALUE)
+        return "PVH start without its start-info structure; use QEMU -kernel or a Xen loader";
+    if (si->version < 1 || si->memmap_entries == 0)
+        return "the PVH loader gave no memory map; use one of start-info version 1";
+    if (si->cmdline_paddr)
+        strlcpy(bi->cmdline, low(si->cmdline_paddr), sizeof(bi->cmdline));
+    bi->rsdp = MADDR(si->rsdp_paddr);
+    const struct hvm_memmap_table_entry *e = low(si->memmap_paddr);
+    for (u32 i = 0; i < si->memmap_entries; i++)
+        add_range(bi, e[i].addr, e[i].size, e[i].type);
+    const struct hvm_modlist_entry *m = low(si->modlist_paddr);
+    for (u32 i = 0; i < si->nr_modules; i++)
+        add_module(bi, m[i].paddr, m[i].size, m[i].cmdline_paddr ? low(m[i].cmdline_paddr) : "");
+    return NULL;
+}
+
+const char *boot_info_read(u32 magic, u32 info, struct boot_info *out)
+{
+    const char *error;
+    if (magic == MB1_MAGIC)
+        error = read_mb1(info, out);
+    else if (magic == MB2_MAGIC)
+        error = read_mb2(info, out);
+    else if (magic == XEN_HVM_START_MAGIC_VALUE)
+        error = read_pvh(info, out);
+    else
+        error = "started by an unknown protocol; boot by multiboot 1, multiboot 2 or PVH";
+    if (!error)
+        e820_sanitise(out);
+    return error;
+}
+
+static void sort(struct boot_info *bi)
+{
+    for (u32 i = 1; i < bi->e820_count; i++)
+        for (u32 j = i; j > 0 && bi->e820[j - 1].addr > bi->e820[j].addr; j--) {
+            struct e820_entry t = bi->e820[j];
+            bi->e820[j] = bi->e820[j - 1];
+            bi->e820[j - 1] = t;
+        }
+}
+
+// Where two ranges overlap the part belongs to the one that is not RAM.
+void e820_sanitise(struct boot_info *bi)
+{
+    for (u32 i = 0; i < bi->e820_count; i++) {
+        struct e820_entry *e = &bi->e820[i];
+        if (e->size > ~e->addr)
+            e->size = ~e->addr;
+        if (e->type == 0 || e->type > E820_UNUSABLE)
+            e->type = E820_RESERVED;
+    }
+    sort(bi);
+    for (u32 i = 0; i + 1 < bi->e820_count;) {
+        struct e820_entry *a = &bi->e820[i], *b = a + 1;
+        u64 a_end = a->addr + a->size, b_end = b->addr + b->size;
+        if (a_end <= b->addr) {
+            i++;
+            continue;
+        }
+        if (a->type == E820_RAM || a->type == b->type) { // cut a before b, keep a's tail
+            a->size = b->addr - a->addr;
+            if (a_end > b_end && a->type != b->type)
+                add_range(bi, b_end, a_end - b_end, a->type);
+            else if (a_end > b_end)
+                b->size = a_end - b->addr;
+        } else if (b_end <= a_end) {
+            b->size = 0;
+            b->addr = a_end;
+        } else {
+            b->size = b_end - a_end;
+            b->addr = a_end;
+        }
+        sort(bi);
+        i = 0;
+        u32 n = 0; // drop empty entries
+        for (u32 k = 0; k < bi->e820_count; k++)
+            if (bi->e820[k].size != 0)
+                bi->e820[n++] = bi->e820[k];
+        bi->e820_count = n;
+    }
+}

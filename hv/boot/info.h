@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+// What the boot loader told us, whatever protocol it spoke.
+#ifndef WIRT_BOOT_INFO_H
+#define WIRT_BOOT_INFO_H
+
+#include "lib/compiler.h"
+
+enum { E820_MAX = 256, MODULES_MAX = 8, CMDLINE_MAX = 2048 };
+
+enum e820_type { E820_RAM = 1, E820_RESERVED = 2, E820_ACPI = 3, E820_NVS = 4, E820_UNUSABLE = 5 };
+
+// The layout of the BIOS and of XENMEM_memory_map.
+struct e820_entry {
+    u64 addr, size;
+    u32 type;
+} PACKED;
+
+struct boot_module {
+    maddr_t start;
+    u64 size;
+    char args[1024];
+};
+
+struct boot_info {
+    const char *protocol;
+    char cmdline[CMDLINE_MAX];
+    u32 e820_count, module_count;
+    struct e820_entry e820[E820_MAX]; // sorted, not overlapping
+    struct boot_module module[MODULES_MAX];
+    maddr_t rsdp; // 0: unknown
+    bool efi;
+};
+
+// Reads what the loader left. NULL, or what is wrong with it. Runs on the boot page tables (RAM
+// below 4 GiB mapped at DIRECTMAP_BASE), before anything is overwritten.
+const char *boot_info_read(u32 magic, u32 info, struct boot_info *out);
+// Sorts, merges and clips the memory map. Pure.
+void e820_sanitise(struct boot_info *bi);
+
+#endif

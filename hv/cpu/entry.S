@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: MIT
+// Every way into the hypervisor and out of it. Interrupts are off throughout; segment registers and
+// GS bases are not touched, the CPU's data is found from the stack pointer (cpu/percpu.h).
+#include "cpu/offsets.h"
+#include "mm/layout.h"
+
+#define FUNC(name) .globl name; .type name, @function; .balign 16; name:
+#define END(name) .size name, . - name
+
+#define VECTOR_SYSCALL 256 /* cpu/traps.h */
+
+// Below the hardware frame and the error word: the general registers in struct cpu_regs order.
+.macro SAVE_REGS
+    push %rdi
+    push %rsi
+    push %rdx
+    push %rcx
+    push %rax
+    push %r8
+    push %r9
+    push %r10
+    push %r11
+    push %rbx
+    push %rbp
+    push %r12
+    push %r13
+    push %r14
+    push %r15
+.endm
+
+.macro RESTORE_REGS
+    pop %r15
+    pop %r14
+    pop %r13
+    pop %r12
+    pop %rbp
+    pop %rbx
+    pop %r11
+    pop %r10
+    pop %r9
+    pop %r8
+    pop %rax
+    pop %rcx
+    pop %rdx
+    pop %rsi
+    pop %rdi
+.endm
+
+    .section .text.entry, "ax", @progbits
+
+// In: hardware frame, error word with the vector in its upper half. On the CPU's main stack.
+FUNC(entry_common)
+    SAVE_REGS
+    cld
+    mov %rsp, %rdi
+    testb $3, REGS_CS(%rsp)
+    jz 1f
+guest_common:
+    call trap_from_guest
+    jmp exit_guest
+1:  call trap_from_hv
+    RESTORE_REGS
+    add $8, %rsp
+    iretq
+END(entry_common)
+
+// NMI, #DB, #DF, #MC arrive on stacks of their own. From a guest, the frame moves to the main
+// stack and goes on as any other; from ourselves it is handled where it is.
+FUNC(entry_ist)
+    SAVE_REGS
+    cld
+    mov %rsp, %rsi
+    mov %rsp, %rdi
+    testb $3, REGS_CS(%rsp)
+    jz 1b
+    and $-PERCPU_SIZE, %rdi
+    add $(PERCPU_STACK_END - INFO_SIZE), %rdi
+    mov %rdi, %rdx
+    mov $(REGS_SIZE / 8), %ecx
+    rep movsq
+    mov %rdx, %rsp
+    mov %rdx, %rdi
+    jmp guest_common
+END(entry_ist)
+
+// From a CPU's syscall stub (hv/cpu/setup.c), which saved the guest's rsp and took our stack.
+FUNC(entry_syscall)
+    pushq $0xe02b             // FLAT_RING3_SS64
+    pushq (INFO_SYSCALL_RSP - INFO_REGS_END + 8)(%rsp)
+    push %r11
+    pushq $0xe033             // FLAT_RING3_CS64
+    push %rcx
+    pushq $0
+    movl $VECTOR_SYSCALL, 4(%rsp)
+    SAVE_REGS
+    mov %rsp, %rdi
+    call syscall_from_guest
+    // fall through
+END(entry_syscall)
+
+// In: al = the guest can be resumed by sysret (see exit_to_guest).
+FUNC(exit_guest)
+    test %al, %al
+    jz 1f
+    pop %r15
+    pop %r14
+    pop %r13
+    pop %r12
+    pop %rbp
+    pop %rbx
+    add $8, %rsp
+    pop %r10
+    pop %r9
+    pop %r8
+    pop %rax
+    add $8, %rsp
+    pop %rdx
+    pop %rsi
+    pop %rdi
+    mov 8(%rsp), %rcx
+    mov (8 + REGS_RFLAGS - REGS_RIP)(%rsp), %r11
+    mov (8 + REGS_RSP - REGS_RIP)(%rsp), %rsp
+    sysretq
+1:  RESTORE_REGS
+    add $8, %rsp
+guest_iretq:
+    iretq
+END(exit_guest)
+
+// The iretq above faulted on the guest's selectors or address: all registers are live again.
+iret_fixup:
+    pushq $0
+    SAVE_REGS
+    mov %rsp, %rdi
+    call guest_iret_failed
+    jmp exit_guest
+
+    .section .ex_table, "a", @progbits
+    .long guest_iretq - ., iret_fixup - .
+    .section .text.entry, "ax", @progbits
+
+// void enter_guest_first(void): the first dive into a guest on this CPU: loads cpu_info()->regs.
+// Never returns; the stack is reset to its top.
+FUNC(enter_guest_first)
+    mov %rsp, %rdi
+    and $-PERCPU_SIZE, %rdi
+    lea (PERCPU_STACK_END - INFO_SIZE)(%rdi), %rsp
+    mov %rsp, %rdi
+    call idle_resume
+    jmp exit_guest
+END(enter_guest_first)
+
+// void call_on_stack(u64 sp, void (*fn)(void)): fn must not return.
+FUNC(call_on_stack)
+    mov %rdi, %rsp
+    xor %ebp, %ebp
+    call *%rsi
+    ud2
+END(call_on_stack)
+
+// 256 entry stubs of 16 bytes. Vectors with an error code: 8, 10-14, 17, 21, 29, 30.
+    .balign 16
+    .globl entry_stubs
+entry_stubs:
+    .set vec, 0
+    .rept 256
+    .balign 16
+    .if !((vec == 8) || (vec >= 10 && vec <= 14) || (vec == 17) || (vec == 21) || (vec == 29) || (vec == 30))
+    pushq $0
+    .endif
+    movl $vec, 4(%rsp)
+    .if (vec == 1) || (vec == 2) || (vec == 8) || (vec == 18)
+    jmp entry_ist
+    .else
+    jmp entry_common
+    .endif
+    .set vec, vec + 1
+    .endr
+
+// u64 copy_fixup(void *dst, const void *src, u64 bytes): copies, returns the bytes not copied.
+    .text
+FUNC(copy_fixup)
+    mov %rdx, %rcx
+1:  rep movsb
+2:  mov %rcx, %rax
+    ret
+END(copy_fixup)
+    .section .ex_table, "a", @progbits
+    .long 1b - ., 2b - .
+    .text
+
+// u64 copy8_fixup(void *dst, const void *src, u64 words): the same in 8-byte words.
+FUNC(copy8_fixup)
+    mov %rdx, %rcx
+1:  rep movsq
+2:  mov %rcx, %rax
+    ret
+END(copy8_fixup)
+    .section .ex_table, "a", @progbits
+    .long 1b - ., 2b - .
+    .text
+
+// bool rdmsr_safe(u32 msr, u64 *v)
+FUNC(rdmsr_safe)
+    mov %edi, %ecx
+1:  rdmsr
+    shl $32, %rdx
+    or %rdx, %rax
+    mov %rax, (%rsi)
+    mov $1, %eax
+    ret
+2:  xor %eax, %eax
+    ret
+END(rdmsr_safe)
+    .section .ex_table, "a", @progbits
+    .long 1b - ., 2b - .
+    .text
+
+// bool wrmsr_safe(u32 msr, u64 v)
+FUNC(wrmsr_safe)
+    mov %edi, %ecx
+    mov %esi, %eax
+    mov %rsi, %rdx
+    shr $32, %rdx
+1:  wrmsr
+    mov $1, %eax
+    ret
+2:  xor %eax, %eax
+    ret
+END(wrmsr_safe)
+    .section .ex_table, "a", @progbits
+    .long 1b - ., 2b - .
+    .text
+
+// u64 cmpxchg_fixup(u64 *p, u64 *old, u64 new, u32 bytes): compares and exchanges 1, 2, 4 or 8
+// bytes of guest memory; *old becomes what was there. Returns 0, or 1 on a fault.
+FUNC(cmpxchg_fixup)
+    mov (%rsi), %rax
+    mov %rdx, %r8
+    cmp $8, %ecx
+    je 8f
+    cmp $4, %ecx
+    je 4f
+    cmp $2, %ecx
+    je 5f
+1:  lock cmpxchg %r8b, (%rdi)
+    jmp 9f
+5:  lock cmpxchg %r8w, (%rdi)
+    jmp 9f
+4:  lock cmpxchg %r8d, (%rdi)
+    jmp 9f
+8:  lock cmpxchg %r8, (%rdi)
+9:  mov %rax, (%rsi)
+    xor %eax, %eax
+    ret
+7:  mov $1, %eax
+    ret
+END(cmpxchg_fixup)
+    .section .ex_table, "a", @progbits
+    .long 1b - ., 7b - .
+    .long 5b - ., 7b - .
+    .long 4b - ., 7b - .
+    .long 8b - ., 7b - .
+    .text
+
+// bool load_seg_*(u16 sel): loads a data segment register; false and the null selector on a fault.
+.macro LOAD_SEG name reg
+FUNC(load_seg_\name)
+1:  mov %di, %\reg
+    mov $1, %eax
+    ret
+2:  xor %eax, %eax
+    mov %ax, %\reg
+    ret
+END(load_seg_\name)
+    .section .ex_table, "a", @progbits
+    .long 1b - ., 2b - .
+    .text
+.endm
+    LOAD_SEG ds ds
+    LOAD_SEG es es
+    LOAD_SEG fs fs
+
+// GS goes through the inactive base: swapgs, load, swapgs keeps the other base as it is.
+FUNC(load_seg_gs)
+1:  mov %di, %gs
+    mov $1, %eax
+    ret
+2:  xor %eax, %eax
+    mov %ax, %gs
+    ret
+END(load_seg_gs)
+    .section .ex_table, "a", @progbits
+    .long 1b - ., 2b - .
+    .section .note.GNU-stack, "", @progbits

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+// Compiled to assembly only: gives entry.S the offsets of C structures.
+#include "cpu/percpu.h"
+
+void offsets(void);
+
+#define OFFSET(name, value) __asm__ volatile("\n.ascii \"->" #name " %c0\\n\"" ::"i"(value))
+
+void offsets(void)
+{
+    OFFSET(REGS_SIZE, sizeof(struct cpu_regs));
+    OFFSET(REGS_R15, offsetof(struct cpu_regs, r15));
+    OFFSET(REGS_RCX, offsetof(struct cpu_regs, rcx));
+    OFFSET(REGS_R11, offsetof(struct cpu_regs, r11));
+    OFFSET(REGS_ERROR, offsetof(struct cpu_regs, error_code));
+    OFFSET(REGS_VECTOR, offsetof(struct cpu_regs, vector));
+    OFFSET(REGS_RIP, offsetof(struct cpu_regs, rip));
+    OFFSET(REGS_CS, offsetof(struct cpu_regs, cs));
+    OFFSET(REGS_RFLAGS, offsetof(struct cpu_regs, rflags));
+    OFFSET(REGS_RSP, offsetof(struct cpu_regs, rsp));
+    OFFSET(INFO_SIZE, sizeof(struct cpu_info));
+    OFFSET(INFO_SYSCALL_RSP, offsetof(struct cpu_info, syscall_rsp));
+    OFFSET(INFO_REGS_END, offsetof(struct cpu_info, regs) + sizeof(struct cpu_regs));
+}

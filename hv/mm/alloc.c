@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: MIT
+// The frame allocator: a binary buddy system over the frame table, and what references to a
+// domain's frames do. Free blocks are linked through `next`/`prev`; the head of a free block of
+// order n carries n + 1 in `progress`, every other frame 0.
+#include "mm/frame.h"
+#include "abi/xen.h"
+#include "cpu/spinlock.h"
+#include "dom/domain.h"
+#include "lib/string.h"
+#include "mm/tlb.h"
+
+enum { ORDERS = 19 }; // largest block: 2^18 frames, 1 GiB
+
+u64 frame_count;
+static spinlock_t lock = SPINLOCK_INIT(LOCK_FRAMES);
+static u32 heads[ORDERS]; // first free block of each order, + 1 (0: none)
+static u64 free_frames;
+
+static void block_insert(mfn_t m, u32 order)
+{
+    struct frame *f = frame_of(m);
+    f->progress = (u16)(order + 1);
+    f->prev = FRAME_NIL;
+    f->next = heads[order] ? heads[order] - 1 : FRAME_NIL;
+    if (heads[order])
+        frame_table[heads[order] - 1].prev = (u32)m.v;
+    heads[order] = (u32)m.v + 1;
+}
+
+static void block_remove(mfn_t m, u32 order)
+{
+    struct frame *f = frame_of(m);
+    if (f->prev != FRAME_NIL)
+        frame_table[f->prev].next = f->next;
+    else
+        heads[order] = f->next == FRAME_NIL ? 0 : f->next + 1;
+    if (f->next != FRAME_NIL)
+        frame_table[f->next].prev = f->prev;
+    f->progress = 0;
+}
+
+static void release_block(mfn_t m, u32 order)
+{
+    for (; order + 1 < ORDERS; order++) {
+        mfn_t buddy = MFN(m.v ^ ((u64)1 << order));
+        if (!mfn_valid(buddy) || frame_of(buddy)->owner != OWNER_FREE ||
+            frame_of(buddy)->progress != order + 1)
+            break;
+        block_remove(buddy, order);
+        m = MFN(m.v & buddy.v);
+    }
+    block_insert(m, order);
+}
+
+void frames_free(mfn_t first, u32 order)
+{
+    u32 now = tlb_clock();
+    for (u64 i = 0; i < (u64)1 << order; i++) {
+        struct frame *f = frame_of(mfn_add(first, i));
+        f->count = 0;
+        f->type = 0;
+        f->owner = OWNER_FREE;
+        f->progress = 0;
+        f->stamp = now;
+    }
+    spin_lock(&lock);
+    release_block(first, order);
+    free_frames += (u64)1 << order;
+    spin_unlock(&lock);
+}
+
+// A free block of at least this order that begins low enough, or FRAME_NIL; takes it off its list.
+static u32 take_block(u32 order, mfn_t max, u32 *found)
+{
+    for (u32 o = order; o < ORDERS; o++)
+        for (u32 i = heads[o] ? heads[o] - 1 : FRAME_NIL; i != FRAME_NIL; i = frame_table[i].next)
+            if (i + ((u64)1 << order) <= max.v) {
+                block_remove(MFN(i), o);
+                *found = o;
+                return i;
+            }
+    return FRAME_NIL;
+}
+
+mfn_t frames_alloc(u32 order, mfn_t max)
+{
+    u32 have = 0, oldest = tlb_clock();
+    if (order >= ORDERS)
+        return MFN_NONE;
+    spin_lock(&lock);
+    u32 first = take_block(order, max, &have);
+    if (first == FRAME_NIL) {
+        spin_unlock(&lock);
+        return MFN_NONE;
+    }
+    while (have > order) {
+        have--;
+        block_insert(MFN(first + ((u64)1 << have)), have);
+    }
+    free_frames -= (u64)1 << order;
+    for (u64 i = 0; i < (u64)1 << order; i++) {
+        struct frame *f = &frame_table[first + i];
+        f->count = 1 | FRAME_ALLOCATED;
+        f->type = 0;
+        f->owner = OWNER_HV;
+        f->progress = 0;
+        if (i == 0 || (s32)(f->stamp - oldest) > 0)
+            oldest = f->stamp;
+    }
+    spin_unlock(&lock);
+    // Nobody may still reach the frames through a stale translation.
+    struct cpumask all = {{~(u64)0, ~(u64)0}};
+    tlb_flush_since(&all, oldest);
+    return MFN(first);
+}
+
+void *frame_alloc_zeroed(void)
+{
+    mfn_t m = frames_alloc(0, MFN_NONE);
+    if (mfn_eq(m, MFN_NONE))
+        return NULL;
+    return memset(mfn_virt(m), 0, PAGE_SIZE);
+}
+
+u64 frames_free_count(void)
+{
+    return READ_ONCE(free_frames);
+}
+
+void frames_add(mfn_t first, mfn_t end)
+{
+    while (first.v < end.v) {
+        u32 order = 0;
+        while (order + 1 < ORDERS && !(first.v & ((u64)1 << order)) &&
+               first.v + ((u64)2 << order) <= end.v)
+            order++;
+        for (u64 i = 0; i < (u64)1 << order; i++)
+            frame_table[first.v + i] = (struct frame){.owner = OWNER_FREE};
+        release_block(first, order);
+        free_frames += (u64)1 << order;
+        first = mfn_add(first, (u64)1 << order);
+    }
+}
+
+u16 frame_owner_id(const struct domain *d)
+{
+    return (u16)(d->id.v + 1);
+}
+
+void frame_assign(mfn_t m, struct domain *d)
+{
+    struct frame *f = frame_of(m);
+    f->owner = frame_owner_id(d);
+    f->next = f->prev = FRAME_NIL;
+    __atomic_store_n(&f->count, 1 | FRAME_ALLOCATED, __ATOMIC_RELEASE); // pairs with frame_get
+    __atomic_fetch_add(&d->frames, 1, __ATOMIC_RELAXED);
+}
+
+bool frame_get(mfn_t m, const struct domain *d)
+{
+    if (!mfn_valid(m))
+        return false;
+    struct frame *f = frame_of(m);
+    u64 old = READ_ONCE(f->count);
+    do {
+        // Zero: free. A full count would wrap to free.
+        if (!(old & FRAME_REFS) || (old & FRAME_REFS) == FRAME_REFS ||
+            READ_ONCE(f->owner) != frame_owner_id(d))
+            return false;
+    } while (!__atomic_compare_exchange_n(&f->count, &old, old + 1, true, __ATOMIC_ACQUIRE,
+                                          __ATOMIC_RELAXED));
+    // The owner cannot change while we hold a reference; it may have before we took it.
+    if (likely(READ_ONCE(f->owner) == frame_owner_id(d)))
+        return true;
+    frame_put(m);
+    return false;
+}
+
+void frame_put(mfn_t m)
+{
+    struct frame *f = frame_of(m);
+    u64 left = __atomic_sub_fetch(&f->count, 1, __ATOMIC_ACQ_REL);
+    if (likely(left & FRAME_REFS))
+        return;
+    struct domain *d = domain_by_owner(f->owner);
+    BUG_ON(f->type & FT_COUNT);
+    if (d)
+        __atomic_fetch_sub(&d->frames, 1, __ATOMIC_RELAXED);
+    frames_free(m, 0);
+}
+
+int frame_drop_allocated(mfn_t m, struct domain *d)
+{
+    if (!frame_get(m, d))
+        return -EINVAL;
+    struct frame *f = frame_of(m);
+    u64 old = __atomic_fetch_and(&f->count, ~FRAME_ALLOCATED, __ATOMIC_ACQ_REL);
+    if (old & FRAME_ALLOCATED)
+        frame_put(m);
+    frame_put(m);
+    return old & FRAME_ALLOCATED ? 0 : -EINVAL;
+}

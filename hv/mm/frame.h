@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+// Frames of machine memory: who owns each, how often it is referenced, what it is used as.
+//
+// Invariants (docs/memory.md explains them; frame_audit checks them):
+// 1. A frame with reference count 0 belongs to nobody: it is in the allocator.
+// 2. A frame has at most one type at a time, with a count of its uses as that type. It changes type
+//    only while that count is zero and it is not partially validated.
+// 3. A writable mapping and a page-table or descriptor type exclude each other, since they are
+//    types of the same count.
+// 4. Each use as a type also holds a reference, so a frame cannot be freed under its type.
+// 5. A table frame is `validated` when every entry holds the references that its kind demands;
+//    `partial` when that is true of the entries below `progress` only.
+#ifndef WIRT_MM_FRAME_H
+#define WIRT_MM_FRAME_H
+
+#include "lib/compiler.h"
+#include "mm/layout.h"
+
+struct domain;
+
+enum frame_type {
+    FT_NONE,
+    FT_L1,
+    FT_L2,
+    FT_L3,
+    FT_L4,
+    FT_DESC,     // GDT or LDT page
+    FT_WRITABLE, // mapped writable somewhere
+    FT_SHARED,   // the hypervisor and a guest share it (shared info, grant table)
+};
+
+// Owners that are not domains. A domain's frames carry its id + 1.
+enum frame_owner {
+    OWNER_FREE = 0,
+    OWNER_IO = 0xfffe, // not RAM, or RAM that the hypervisor leaves to whoever has the permission
+    OWNER_HV = 0xffff, // the hypervisor's own
+};
+
+// The type word: one atomic unit.
+#define FT_SHIFT     61
+#define FT_PINNED    ((u64)1 << 60)
+#define FT_VALIDATED ((u64)1 << 59)
+#define FT_PARTIAL   ((u64)1 << 58)
+#define FT_COUNT     ((u64)0xffffffff)
+
+struct frame {
+    u64 count;    // [a] references; FRAME_ALLOCATED is among the flags
+    u64 type;     // [a] type << FT_SHIFT | flags | count
+    u16 owner;    // [a] changes only at reference count zero or under the owner's domain lock
+    u16 progress; // [m] entries validated so far while partial
+    u32 stamp;    // [a] TLB clock when the frame was last let go (mm/tlb.h)
+    u32 next, prev; // lists: allocator, domain, deferred invalidation; frame numbers
+};
+STATIC_ASSERT(sizeof(struct frame) == 32);
+
+#define FRAME_ALLOCATED ((u64)1 << 63) // the owner's own reference is still held
+#define FRAME_REFS      (((u64)1 << 48) - 1)
+#define FRAME_NIL       0xffffffffu
+
+#define frame_table ((struct frame *)FRAME_TABLE_BASE)
+extern u64 frame_count; // frames in the table: highest RAM frame + 1
+
+static inline bool mfn_valid(mfn_t m)
+{
+    return m.v < frame_count;
+}
+
+static inline struct frame *frame_of(mfn_t m)
+{
+    return &frame_table[m.v];
+}
+
+static inline mfn_t frame_mfn(const struct frame *f)
+{
+    return MFN((u64)(f - frame_table));
+}
+
+// The hypervisor's mapping of a RAM frame.
+static inline void *mfn_virt(mfn_t m)
+{
+    return (void *)(DIRECTMAP_BASE + (m.v << PAGE_SHIFT));
+}
+
+static inline void *maddr_virt(maddr_t a)
+{
+    return (void *)(DIRECTMAP_BASE + a.v);
+}
+
+static inline mfn_t virt_mfn(const void *p)
+{
+    return MFN(((u64)p - DIRECTMAP_BASE) >> PAGE_SHIFT);
+}
+
+static inline enum frame_type frame_type_of(u64 word)
+{
+    return (enum frame_type)(word >> FT_SHIFT);
+}
+
+static inline u64 frame_refs(const struct frame *f)
+{
+    return READ_ONCE(f->count) & FRAME_REFS;
+}
+
+// --- allocator (mm/alloc.c) ---
+
+// 2^order frames, naturally aligned, below max (exclusive; MFN_NONE: anywhere); FRAME_NIL-like
+// MFN_NONE when there is none. The frames belong to OWNER_HV, count 1, contents undefined.
+NODISCARD mfn_t frames_alloc(u32 order, mfn_t max);
+void frames_free(mfn_t first, u32 order);
+// One zeroed frame for the hypervisor, mapped; NULL when memory is out.
+NODISCARD void *frame_alloc_zeroed(void);
+u64 frames_free_count(void);
+// Gives a boot-time range of RAM to the allocator. Boot only.
+void frames_add(mfn_t first, mfn_t end);
+
+// --- a domain's frames ---
+
+// Makes an allocated frame the domain's: one reference (FRAME_ALLOCATED), type none.
+void frame_assign(mfn_t m, struct domain *d);
+// A reference on a frame of that owner; false when it isn't one. Any context.
+NODISCARD bool frame_get(mfn_t m, const struct domain *d);
+void frame_put(mfn_t m);
+// Drops the owner's own reference (decrease_reservation): 0, -EINVAL when it is gone already.
+NODISCARD int frame_drop_allocated(mfn_t m, struct domain *d);
+u16 frame_owner_id(const struct domain *d);
+
+// --- types without contents (writable, shared): no lock needed ---
+// 0, -EINVAL when the frame is in use as another type. The caller holds a reference.
+NODISCARD int frame_get_writable(mfn_t m);
+void frame_put_type(mfn_t m); // writable, shared; tables: pv/mmu.h
+#endif

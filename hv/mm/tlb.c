@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+// TLB flushes across CPUs (mm/tlb.h). A request raises the target's `flush_wanted`; the target
+// copies it to `flush_done` before it flushes, so a requester that sees done >= its ticket knows
+// that a whole flush began after its request and, since done is written last, has ended.
+#include "mm/tlb.h"
+#include "cpu/apic.h"
+#include "cpu/x86.h"
+
+static u32 clock = 1; // [a]
+
+u32 tlb_clock(void)
+{
+    return __atomic_load_n(&clock, __ATOMIC_SEQ_CST);
+}
+
+void tlb_note_flush(void)
+{
+    this_cpu()->tlb_stamp = __atomic_add_fetch(&clock, 1, __ATOMIC_SEQ_CST);
+}
+
+void tlb_flush_local(void)
+{
+    write_cr3(read_cr3());
+    tlb_note_flush();
+}
+
+void tlb_serve(void)
+{
+    struct cpu *c = this_cpu();
+    u32 wanted = __atomic_load_n(&c->flush_wanted, __ATOMIC_ACQUIRE); // pairs with request()
+    if (wanted == c->flush_done)
+        return;
+    tlb_flush_local();
+    __atomic_store_n(&c->flush_done, wanted, __ATOMIC_RELEASE); // pairs with wait()
+}
+
+static void wait(const struct cpu *c, u32 ticket)
+{
+    while ((s32)(__atomic_load_n(&c->flush_done, __ATOMIC_ACQUIRE) - ticket) < 0)
+        spin_wait();
+}
+
+// Flushes the CPUs of the mask whose last flush is not younger than `stamp`.
+static void flush(const struct cpumask *mask, u32 stamp, bool spare)
+{
+    if (cpu_count == 0)
+        return; // boot: no guest has run yet
+    u32 self = this_cpu()->id;
+    u32 ticket[CPUS_MAX];
+    struct cpumask asked = {0};
+    for_each_cpu (i) {
+        if (!cpumask_test(mask, i) || !READ_ONCE(cpus[i].online))
+            continue;
+        if (spare && (s32)(u32)(READ_ONCE(cpus[i].tlb_stamp) - stamp) > 0)
+            continue;
+        if (i == self) {
+            tlb_flush_local();
+            continue;
+        }
+        ticket[i] = __atomic_add_fetch(&cpus[i].flush_wanted, 1, __ATOMIC_SEQ_CST);
+        asked.w[i / 64] |= (u64)1 << (i % 64);
+        apic_send_ipi(cpus[i].apic_id, VECTOR_FLUSH);
+    }
+    for_each_cpu (i)
+        if (cpumask_test(&asked, i))
+            wait(&cpus[i], ticket[i]);
+}
+
+void tlb_flush_mask(const struct cpumask *mask)
+{
+    flush(mask, 0, false);
+}
+
+void tlb_flush_since(const struct cpumask *mask, u32 stamp)
+{
+    flush(mask, stamp, true);
+}
+
+void tlb_flush_all(void)
+{
+    struct cpumask all;
+    for (u32 i = 0; i < ARRAY_SIZE(all.w); i++)
+        all.w[i] = ~(u64)0;
+    flush(&all, 0, false);
+}

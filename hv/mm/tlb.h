@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+// TLB flushes across CPUs, and the clock that tells which are needed.
+//
+// A frame that is let go notes the clock; a CPU notes the clock when it flushes all of its TLB. A
+// frame may be reused as something else once every CPU that may have cached it has a later note.
+#ifndef WIRT_MM_TLB_H
+#define WIRT_MM_TLB_H
+
+#include "cpu/percpu.h"
+
+struct cpumask {
+    u64 w[CPUS_MAX / 64];
+};
+
+static inline void cpumask_set(struct cpumask *m, u32 cpu)
+{
+    __atomic_fetch_or(&m->w[cpu / 64], (u64)1 << (cpu % 64), __ATOMIC_SEQ_CST);
+}
+
+static inline void cpumask_clear(struct cpumask *m, u32 cpu)
+{
+    __atomic_fetch_and(&m->w[cpu / 64], ~((u64)1 << (cpu % 64)), __ATOMIC_SEQ_CST);
+}
+
+static inline bool cpumask_test(const struct cpumask *m, u32 cpu)
+{
+    return READ_ONCE(m->w[cpu / 64]) >> (cpu % 64) & 1;
+}
+
+u32 tlb_clock(void);
+// Flushes this CPU's TLB by reloading CR3 (guest translations only; ours are global).
+void tlb_flush_local(void);
+// Notes that this CPU has just reloaded CR3.
+void tlb_note_flush(void);
+// Flushes the TLBs of the CPUs in the mask and waits for them. May be called with locks held.
+void tlb_flush_mask(const struct cpumask *mask);
+void tlb_flush_all(void);
+// As tlb_flush_mask, but spares CPUs that have flushed since `stamp`.
+void tlb_flush_since(const struct cpumask *mask, u32 stamp);
+// Serves a flush request of another CPU, if there is one. Called from wait loops and the IPI.
+void tlb_serve(void);
+
+#endif

@@ -1,0 +1,452 @@
+// SPDX-License-Identifier: MIT
+// The typed frames of direct paging. A frame has an owner, a reference count and a type with a type
+// count and a validated bit. It changes type only at type count zero; a writable mapping and a table
+// type exclude each other. These sentences are the security of PV guests (mm/frame.h lists them).
+//
+// 1. Whoever changes a table or descriptor type, or an entry of a table, holds the domain's
+//    mmu_lock. FT_WRITABLE may come and go without it, so the type word is changed by cmpxchg.
+// 2. Before a frame takes a new type, every CPU that may hold translations made under the old one
+//    has flushed (TLB clock).
+// 3. Validation and invalidation walk a table in one direction and may stop after every entry: the
+//    entries below `progress` hold references, those above do not, the frame is `partial`.
+// 4. A frame that is partial keeps its type even at count zero. If it was being invalidated it is on
+//    the domain's deferred list, which holds a reference.
+#include "pv/mmu.h"
+#include "cpu/cpu.h"
+#include "hc/continue.h"
+#include "io/mmio.h"
+
+enum { ENTRIES = 512 };
+#define FT_QUEUED ((u64)1 << 57) // on the deferred list
+
+// What a guest may set in entries; the rest is refused.
+#define SOFT_BITS   (((u64)0x3ff << 52) | 0xe00)
+#define TABLE_FLAGS (PTE_P | PTE_W | PTE_U | PTE_PWT | PTE_PCD | PTE_A | PTE_D | SOFT_BITS | PTE_NX)
+#define LEAF_FLAGS  (TABLE_FLAGS | PTE_PS | PTE_G)
+
+u64 hv_l4_slots[HV_L4_END - HV_L4_FIRST];
+
+static int invalidate(struct domain *d, struct frame *f, enum frame_type type);
+
+static bool is_table(enum frame_type t)
+{
+    return t >= FT_L1 && t <= FT_L4;
+}
+
+static bool hv_slot(enum frame_type type, u32 slot)
+{
+    return type == FT_L4 && slot >= HV_L4_FIRST && slot < HV_L4_END;
+}
+
+// --- uses of single entries ---
+
+// Frames that are not RAM: a domain with the permission maps them without being counted.
+static bool is_io(mfn_t m)
+{
+    return !mfn_valid(m) || frame_of(m)->owner == OWNER_IO;
+}
+
+static int get_leaf(struct domain *fd, u64 pte)
+{
+    mfn_t m = pte_mfn(pte);
+    if (pte & ~(LEAF_FLAGS | PTE_ADDR))
+        return -EINVAL;
+    if (unlikely(is_io(m)))
+        return mmio_permitted(fd, m, pte & PTE_W) ? 0 : -EPERM;
+    if (!frame_get(m, fd))
+        return -EINVAL;
+    if ((pte & PTE_W) && frame_get_writable(m) != 0) {
+        frame_put(m);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+static void put_leaf(u64 pte)
+{
+    mfn_t m = pte_mfn(pte);
+    if (unlikely(is_io(m)))
+        return;
+    if (pte & PTE_W)
+        frame_put_type(m);
+    frame_put(m);
+}
+
+// An entry of an L2, L3 or L4 table `self`: counts the table it points to.
+static int get_table_entry(struct domain *d, enum frame_type type, mfn_t self, u64 pte)
+{
+    mfn_t m = pte_mfn(pte);
+    if (pte & ~(TABLE_FLAGS | PTE_ADDR))
+        return -EINVAL;
+    // A table may map itself read-only at its own level (recursive mapping); that needs no count.
+    if (mfn_eq(m, self))
+        return pte & PTE_W ? -EINVAL : 0;
+    return mmu_get(d, m, (enum frame_type)(type - 1));
+}
+
+static int get_entry(struct domain *d, struct domain *fd, enum frame_type type, mfn_t self, u64 pte)
+{
+    if (!(pte & PTE_P))
+        return 0;
+    return type == FT_L1 ? get_leaf(fd, pte) : get_table_entry(d, type, self, pte);
+}
+
+static void put_entry(struct domain *d, enum frame_type type, mfn_t self, u64 pte)
+{
+    if (!(pte & PTE_P))
+        return;
+    if (type == FT_L1)
+        put_leaf(pte);
+    else if (!mfn_eq(pte_mfn(pte), self))
+        mmu_put(d, pte_mfn(pte));
+}
+
+// What the hardware gets to see: both halves of a 64-bit PV guest run in ring 3, and nothing of a
+// guest's may stay in the TLB as global.
+static u64 adjust(u64 pte)
+{
+    return pte & PTE_P ? pte | PTE_U : pte;
+}
+
+static u64 adjust_for(enum frame_type type, u64 pte)
+{
+    pte = adjust(pte);
+    return type == FT_L1 && (pte & PTE_P) ? pte & ~(u64)PTE_G : pte;
+}
+
+// --- whole frames ---
+
+static int validate_table(struct domain *d, struct frame *f, enum frame_type type)
+{
+    mfn_t self = frame_mfn(f);
+    u64 *table = mfn_virt(self);
+    for (u32 i = f->progress; i < ENTRIES; i++) {
+        if (hv_slot(type, i)) {
+            table[i] = hv_l4_slots[i - HV_L4_FIRST];
+            continue;
+        }
+        u64 pte = READ_ONCE(table[i]);
+        if (!(pte & PTE_P))
+            continue;
+        int rc = get_entry(d, d, type, self, pte);
+        if (rc != 0) {
+            f->progress = (u16)i;
+            return rc;
+        }
+        u64 hw = adjust_for(type, pte);
+        if (hw != pte)
+            WRITE_ONCE(table[i], hw);
+        if (type > FT_L1 && i + 1 < ENTRIES && preempt_wanted()) {
+            f->progress = (u16)(i + 1);
+            return -ERESTART_HC;
+        }
+    }
+    f->progress = ENTRIES;
+    return 0;
+}
+
+static int invalidate(struct domain *d, struct frame *f, enum frame_type type)
+{
+    mfn_t self = frame_mfn(f);
+    u64 *table = mfn_virt(self);
+    for (u32 i = f->progress; i-- > 0;) {
+        if (hv_slot(type, i))
+            continue;
+        u64 pte = READ_ONCE(table[i]);
+        if (!(pte & PTE_P))
+            continue;
+        f->progress = (u16)i;
+        put_entry(d, type, self, pte);
+        if (type > FT_L1 && preempt_wanted())
+            return -ERESTART_HC;
+    }
+    f->progress = 0;
+    return 0;
+}
+
+static void type_set(struct frame *f, u64 set, u64 clear)
+{
+    u64 old = READ_ONCE(f->type);
+    while (!__atomic_compare_exchange_n(&f->type, &old, (old & ~clear) | set, true,
+                                        __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+        ;
+}
+
+// Takes one count of `type`. Out: the word before. -EINVAL: the frame is in use as something else.
+static int type_claim(struct frame *f, enum frame_type type, u64 *before)
+{
+    u64 old = READ_ONCE(f->type), new;
+    do {
+        bool same = frame_type_of(old) == type;
+        if ((old & FT_COUNT) == FT_COUNT)
+            return -EINVAL;
+        if (!same && ((old & FT_COUNT) || (old & FT_PARTIAL)))
+            return -EINVAL;
+        new = same ? old + 1 : ((u64)type << FT_SHIFT) | (old & FT_QUEUED) | 1;
+    } while (!__atomic_compare_exchange_n(&f->type, &old, new, true, __ATOMIC_ACQ_REL,
+                                          __ATOMIC_RELAXED));
+    *before = old;
+    return 0;
+}
+
+// Undoes what a refused validation has taken; bounded by one table level per step, deferred.
+static void abandon(struct domain *d, struct frame *f, enum frame_type type)
+{
+    if (f->progress == 0) {
+        type_set(f, 0, FT_PARTIAL | FT_VALIDATED);
+        return;
+    }
+    type_set(f, FT_PARTIAL, FT_VALIDATED);
+    if (invalidate(d, f, type) == 0) {
+        f->stamp = tlb_clock();
+        type_set(f, 0, FT_PARTIAL);
+        return;
+    }
+    if (READ_ONCE(f->type) & FT_QUEUED)
+        return;
+    BUG_ON(!frame_get(frame_mfn(f), d));
+    type_set(f, FT_QUEUED, 0);
+    f->next = d->deferred;
+    d->deferred = (u32)frame_mfn(f).v + 1;
+}
+
+int mmu_get_type(struct domain *d, mfn_t m, enum frame_type type)
+{
+    struct frame *f = frame_of(m);
+    u64 before;
+    int rc = type_claim(f, type, &before);
+    if (rc != 0)
+        return rc;
+    if (before & FT_COUNT && before & FT_VALIDATED)
+        return 0;
+    if (frame_type_of(before) != type && frame_type_of(before) != FT_NONE)
+        tlb_flush_since(&d->dirty, f->stamp);
+    if (!is_table(type)) {
+        rc = pv_desc_page_ok(m) ? 0 : -EINVAL;
+    } else {
+        if (!(before & FT_PARTIAL))
+            f->progress = 0;
+        rc = validate_table(d, f, type);
+    }
+    if (rc == 0) {
+        type_set(f, FT_VALIDATED, FT_PARTIAL);
+        return 0;
+    }
+    if (rc == -ERESTART_HC) {
+        // Goes on when it is asked for again; the count is not held in between.
+        type_set(f, FT_PARTIAL, 0);
+        __atomic_fetch_sub(&f->type, 1, __ATOMIC_ACQ_REL);
+        return rc;
+    }
+    __atomic_fetch_sub(&f->type, 1, __ATOMIC_ACQ_REL);
+    abandon(d, f, type);
+    return rc;
+}
+
+void mmu_put_type(struct domain *d, mfn_t m)
+{
+    struct frame *f = frame_of(m);
+    enum frame_type type = frame_type_of(READ_ONCE(f->type));
+    f->stamp = tlb_clock();
+    u64 left = __atomic_sub_fetch(&f->type, 1, __ATOMIC_ACQ_REL);
+    if (left & FT_COUNT)
+        return;
+    if (is_table(type)) {
+        f->progress = ENTRIES;
+        abandon(d, f, type);
+    } else {
+        type_set(f, 0, FT_VALIDATED);
+    }
+}
+
+int mmu_drain(struct domain *d)
+{
+    while (d->deferred) {
+        mfn_t m = MFN(d->deferred - 1);
+        struct frame *f = frame_of(m);
+        u64 word = READ_ONCE(f->type);
+        if (!(word & FT_COUNT) && (word & FT_PARTIAL)) {
+            if (invalidate(d, f, frame_type_of(word)) != 0)
+                return -ERESTART_HC;
+            f->stamp = tlb_clock();
+            type_set(f, 0, FT_PARTIAL);
+        }
+        d->deferred = f->next;
+        type_set(f, 0, FT_QUEUED);
+        frame_put(m);
+    }
+    return 0;
+}
+
+int mmu_get(struct domain *d, mfn_t m, enum frame_type type)
+{
+    if (!frame_get(m, d))
+        return -EINVAL;
+    int rc = mmu_get_type(d, m, type);
+    if (rc != 0)
+        frame_put(m);
+    return rc;
+}
+
+void mmu_put(struct domain *d, mfn_t m)
+{
+    mmu_put_type(d, m);
+    frame_put(m);
+}
+
+int frame_get_writable(mfn_t m)
+{
+    struct frame *f = frame_of(m);
+    u64 before;
+    int rc = type_claim(f, FT_WRITABLE, &before);
+    if (rc != 0 || frame_type_of(before) == FT_WRITABLE)
+        return rc;
+    if (frame_type_of(before) != FT_NONE) {
+        // It was a table: no CPU may walk through it any more once it can be written.
+        struct domain *d = domain_by_owner(f->owner);
+        if (d)
+            tlb_flush_since(&d->dirty, f->stamp);
+    }
+    return 0;
+}
+
+void frame_put_type(mfn_t m)
+{
+    struct frame *f = frame_of(m);
+    f->stamp = tlb_clock();
+    __atomic_fetch_sub(&f->type, 1, __ATOMIC_ACQ_REL);
+}
+
+// --- changing entries ---
+
+// Exchanges an entry that the hardware may be setting A and D in. Returns what was there.
+static u64 exchange_entry(u64 *p, u64 val, bool preserve_ad)
+{
+    u64 old = READ_ONCE(*p), new;
+    do {
+        new = preserve_ad ? val | (old & (PTE_A | PTE_D)) : val;
+    } while (!__atomic_compare_exchange_n(p, &old, new, true, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+    return old;
+}
+
+// True when going from old to new needs no counting: same frame, same rights to it.
+static bool same_use(enum frame_type type, u64 old, u64 new)
+{
+    u64 counted = type == FT_L1 ? PTE_P | PTE_W : PTE_P;
+    u64 allowed = (type == FT_L1 ? LEAF_FLAGS : TABLE_FLAGS) | PTE_ADDR;
+    return !((old ^ new) & (PTE_ADDR | counted)) && !(new & ~allowed) && (new & PTE_P);
+}
+
+static int write_entry(struct domain *d, struct domain *fd, struct frame *f, enum frame_type type,
+                       u64 *p, u64 val, bool preserve_ad)
+{
+    mfn_t self = frame_mfn(f);
+    u32 slot = (u32)(((u64)p & (PAGE_SIZE - 1)) / 8);
+    if (hv_slot(type, slot))
+        return -EINVAL;
+    u64 old = READ_ONCE(*p);
+    // A self-mapping may gain no rights: it goes through get_entry's checks every time.
+    if (same_use(type, old, val) && (type == FT_L1 || !mfn_eq(pte_mfn(val), self))) {
+        exchange_entry(p, adjust_for(type, val), preserve_ad);
+        return 0;
+    }
+    int rc = get_entry(d, fd, type, self, val);
+    if (rc != 0)
+        return rc;
+    old = exchange_entry(p, adjust_for(type, val), preserve_ad && (val & PTE_P));
+    put_entry(d, type, self, old);
+    return 0;
+}
+
+static int write_data(mfn_t m, u64 *p, u64 val)
+{
+    if (frame_get_writable(m) != 0)
+        return -EINVAL;
+    WRITE_ONCE(*p, val);
+    frame_put_type(m);
+    return 0;
+}
+
+int mmu_write(struct domain *d, struct domain *fd, maddr_t where, u64 val, bool preserve_ad)
+{
+    mfn_t m = maddr_to_mfn(where);
+    if (!frame_get(m, d))
+        return -EINVAL;
+    struct frame *f = frame_of(m);
+    u64 word = READ_ONCE(f->type);
+    enum frame_type type = frame_type_of(word);
+    u64 *p = maddr_virt(where);
+    int rc;
+    if (is_table(type) && (word & FT_VALIDATED))
+        rc = write_entry(d, fd, f, type, p, val, preserve_ad);
+    else
+        rc = write_data(m, p, val);
+    frame_put(m);
+    return rc;
+}
+
+int mmu_cmpxchg_l1(struct domain *d, maddr_t where, u64 *old, u64 val, bool *swapped)
+{
+    struct frame *f = frame_of(maddr_to_mfn(where));
+    u64 *p = maddr_virt(where);
+    u64 want = *old;
+    bool same = same_use(FT_L1, want, val);
+    *swapped = false;
+    if ((f->type & FT_VALIDATED) == 0 || frame_type_of(f->type) != FT_L1 ||
+        f->owner != frame_owner_id(d))
+        return -EINVAL;
+    int rc = same ? 0 : get_entry(d, d, FT_L1, frame_mfn(f), val);
+    if (rc != 0)
+        return rc;
+    *swapped = __atomic_compare_exchange_n(p, old, adjust_for(FT_L1, val), false, __ATOMIC_ACQ_REL,
+                                           __ATOMIC_RELAXED);
+    if (!same)
+        put_entry(d, FT_L1, frame_mfn(f), *swapped ? want : val);
+    return 0;
+}
+
+maddr_t mmu_l1_entry(struct vcpu *v, u64 va)
+{
+    mfn_t table = v->pv.kernel_mode ? v->pv.l4_kernel : v->pv.l4_user;
+    if (!is_canonical(va) || mfn_eq(table, MFN_NONE))
+        return MADDR(0);
+    for (u32 level = 4; level > 1; level--) {
+        u32 slot = (u32)(va >> (PAGE_SHIFT + 9 * (level - 1))) & (ENTRIES - 1);
+        if (hv_slot((enum frame_type)level, slot))
+            return MADDR(0);
+        u64 pte = READ_ONCE(((u64 *)mfn_virt(table))[slot]);
+        if (!(pte & PTE_P))
+            return MADDR(0);
+        table = pte_mfn(pte);
+    }
+    return MADDR(mfn_to_maddr(table).v + ((va >> PAGE_SHIFT) & (ENTRIES - 1)) * 8);
+}
+
+// --- pinning ---
+
+int mmu_pin(struct domain *d, mfn_t m, enum frame_type type)
+{
+    int rc = mmu_get(d, m, type);
+    if (rc != 0)
+        return rc;
+    if (READ_ONCE(frame_of(m)->type) & FT_PINNED) {
+        mmu_put(d, m);
+        return -EINVAL;
+    }
+    type_set(frame_of(m), FT_PINNED, 0);
+    return 0;
+}
+
+int mmu_unpin(struct domain *d, mfn_t m)
+{
+    if (!frame_get(m, d))
+        return -EINVAL;
+    int rc = -EINVAL;
+    if (READ_ONCE(frame_of(m)->type) & FT_PINNED) {
+        type_set(frame_of(m), 0, FT_PINNED);
+        mmu_put(d, m);
+        rc = 0;
+    }
+    frame_put(m);
+    return rc;
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+// The part of a vCPU that only a paravirtualised guest needs, and what hv/pv offers the rest.
+#ifndef WIRT_PV_PV_H
+#define WIRT_PV_PV_H
+
+#include "abi/xen.h"
+#include "cpu/regs.h"
+#include "lib/types.h"
+
+struct domain;
+struct vcpu;
+
+enum {
+    PV_GDT_FRAMES = FIRST_RESERVED_GDT_PAGE,
+    PV_LDT_FRAMES = 16,
+    PV_DR7_FIXED = 0x400,
+};
+#define PV_DR6_FIXED 0xffff0ff0u
+
+// A guest's handler: an address in its kernel, and whether events are masked when it is entered.
+struct pv_callback {
+    u64 address; // 0: none
+    bool mask_events;
+};
+
+struct pv_trap {
+    u64 address; // 0: none
+    u16 cs;
+    u8 dpl;
+    bool mask_events;
+};
+
+// All fields [c] unless marked.
+struct pv_vcpu {
+    struct cpu_regs regs; // while not on a CPU
+    u16 ds, es, fs, gs;
+    u64 fs_base, gs_base_kernel, gs_base_user;
+    bool kernel_mode; // guest kernel (true) or guest user: both in ring 3
+    bool initialised;
+    bool gs_null_ok;
+    u8 iopl;        // guest's virtual I/O privilege level
+    u64 kernel_sp;  // stack on entry from user mode
+    u16 kernel_ss;
+    mfn_t l4_kernel; // reference and FT_L4 type held
+    mfn_t l4_user;   // the same, or MFN_NONE
+    u64 cr0;         // TS as the guest sees it; the rest is constant
+    u64 cr4;
+    u64 dr[4], dr6, dr7;
+    struct pv_callback event, failsafe, syscall, syscall32, sysenter, nmi;
+    struct pv_trap trap[256];
+    mfn_t gdt_frame[PV_GDT_FRAMES]; // FT_DESC held; MFN_NONE: not present
+    u32 gdt_entries;
+    u64 ldt_base;
+    u32 ldt_entries;
+    mfn_t ldt_frame[PV_LDT_FRAMES]; // mapped lazily, FT_DESC held; MFN_NONE: not mapped yet
+    u64 xcr0;
+    void *fpu; // XSAVE area
+    bool nmi_pending, nmi_masked;
+    u64 iobmp;       // guest address of its I/O permission bitmap
+    u32 iobmp_ports; // its length in ports
+    u64 sysenter_cs;
+};
+
+// --- pv/vcpu.c: state that a CPU loads and saves ---
+
+// 0, -ENOMEM.
+NODISCARD int pv_vcpu_init(struct vcpu *v);
+void pv_vcpu_free(struct vcpu *v);
+// Takes the vCPU's registers from, or gives them to, this CPU.
+void pv_save(struct vcpu *v);
+void pv_load(struct vcpu *v);
+// Switches the current vCPU between guest kernel and guest user: GS base and CR3.
+void pv_toggle_mode(struct vcpu *v);
+// Reloads CR3 of the current vCPU after its roots changed.
+void pv_load_cr3(struct vcpu *v);
+void pv_fpu_init(struct vcpu *v);
+// Sets the state that VCPUOP_initialise or the domain builder hands over. 0, -EINVAL, -ENOMEM...
+NODISCARD int pv_set_context(struct vcpu *v, const struct vcpu_guest_context *c);
+// Fills the ABI's context from a vCPU that does not run.
+void pv_get_context(struct vcpu *v, struct vcpu_guest_context *c);
+
+// --- pv/traps.c ---
+
+// An exception, interrupt-gate or software interrupt from the guest on this CPU.
+void pv_trap(struct cpu_regs *regs);
+// Delivers an exception to the current vCPU; has_error as the architecture says for the vector.
+void pv_inject(struct cpu_regs *regs, u8 vector, u32 error);
+void pv_inject_pf(struct cpu_regs *regs, u64 address, u32 error);
+// Enters the event callback when events are pending and unmasked. True when it did.
+bool pv_deliver_events(struct vcpu *v, struct cpu_regs *regs);
+void pv_syscall(struct vcpu *v, struct cpu_regs *regs);
+void pv_failsafe(struct vcpu *v, struct cpu_regs *regs);
+long pv_iret(struct vcpu *v, struct cpu_regs *regs);
+
+// --- pv/emulate.c ---
+// #GP or #UD of the guest kernel: true when the instruction was carried out.
+bool pv_emulate_privileged(struct vcpu *v, struct cpu_regs *regs);
+// A write fault at `address`: true when it was a write to an L1 table and has been carried out.
+bool pv_emulate_ptwrite(struct vcpu *v, struct cpu_regs *regs, u64 address);
+bool pv_emulate_forced_cpuid(struct vcpu *v, struct cpu_regs *regs);
+
+// --- pv/desc.c ---
+NODISCARD long pv_set_gdt(struct vcpu *v, const u64 *frames, u32 entries);
+NODISCARD long pv_update_descriptor(struct vcpu *v, u64 maddr, u64 desc);
+NODISCARD long pv_set_ldt(struct vcpu *v, u64 base, u64 entries);
+// A fault in the LDT window: true when the page is mapped now.
+bool pv_ldt_fault(struct vcpu *v, u64 offset);
+void pv_release_descriptors(struct vcpu *v);
+void pv_release_ldt(struct vcpu *v);
+// Validation of a frame as FT_DESC: all 512 descriptors harmless.
+bool pv_desc_page_ok(mfn_t m);
+bool pv_selector_ok(u16 sel);
+#endif

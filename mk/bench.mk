@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: MIT
+#
+# make bench: Wirt beside Debian's Xen and bare Linux. BENCH_ARGS goes to bench/run (--only, --hv,
+# --quick); BENCH_KERNEL and BENCH_XEN name other files than the cached ones.
+
+BENCH_DIR := $(BUILD)/bench
+
+# A PV kernel: no red zone, no vector registers, no unwinding, at the top of the address space.
+BENCH_HC_CFLAGS := -std=gnu2x -O2 -Wall -Wextra -Wshadow -Werror -ffreestanding -fno-pic -mcmodel=kernel \
+	-mno-red-zone -mgeneral-regs-only -fno-stack-protector -fcf-protection=none \
+	-fno-asynchronous-unwind-tables -D__XEN_INTERFACE_VERSION__=__XEN_LATEST_INTERFACE_VERSION__
+BENCH_HC_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,--no-warn-rwx-segments
+
+.PHONY: bench
+bench: $(BUILD)/wirt $(BENCH_DIR)/ops.cpio $(BENCH_DIR)/hc.elf
+	bench/run --build $(BUILD) --kernel "$(or $(BENCH_KERNEL),$$(images/fetch current)/vmlinuz)" \
+		--xen "$(or $(BENCH_XEN),$$(images/fetch oracle)/xen)" $(BENCH_ARGS)
+
+$(BENCH_DIR)/root/init: bench/ops.c
+	mkdir -p $(@D)
+	$(CC) -std=gnu2x -O2 -Wall -Wextra -Wshadow -Werror -static -s -o $@ $<
+
+$(BENCH_DIR)/ops.cpio: $(BENCH_DIR)/root/init
+	cd $(<D) && echo init | cpio --quiet -o -H newc -R 0:0 >$(abspath $@)
+
+$(BENCH_DIR)/hc.elf: bench/hc/start.S bench/hc/hc.c bench/hc/link.ld
+	mkdir -p $(@D)
+	$(CC) $(BENCH_HC_CFLAGS) $(BENCH_HC_LDFLAGS) -Wl,-T,bench/hc/link.ld -o $@ bench/hc/start.S bench/hc/hc.c
