@@ -88,7 +88,6 @@ static int setup(void **state)
 {
     memset(&chip, 0, sizeof(chip));
     chip.present = chip.scratch = chip.loopback = chip.fifo = true;
-    console_ring_clear(0);
     char c;
     u32 index = console_ring_first();
     while (console_ring_read(&c, 1, &index))
@@ -155,8 +154,8 @@ static void check_output(bool fifo, u32 busy_reads)
     chip.busy_reads = busy_reads;
     assert_true(uart16550_init(&uart, &usual));
     printk(LOG_INFO, "longer than the sixteen bytes of the FIFO");
-    console_write_guest("a\nb", 3);
-    const char *expected = "(WIRT) longer than the sixteen bytes of the FIFO\r\na\r\nb";
+    console_write_guest("a\nb\n", 4);
+    const char *expected = "(WIRT) longer than the sixteen bytes of the FIFO\r\na\r\nb\r\n";
     assert_int_equal(chip.sent_len, strlen(expected));
     assert_memory_equal(chip.sent, expected, chip.sent_len);
 }
