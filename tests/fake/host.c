@@ -78,12 +78,12 @@ WEAK void panic(const char *fmt, ...)
         fprintf(stderr, "panic: ");
         vfprintf(stderr, fmt, ap);
         fprintf(stderr, "\n");
+        fflush(NULL); // the results so far
         abort();
     }
     log_line(fmt, ap);
     va_end(ap);
     panic_expected = false;
-    locks_held = 0;
     longjmp(panic_catch, 1);
 }
 

@@ -15,7 +15,7 @@ extern char fake_log[FAKE_LOG_SIZE];
 void fake_log_reset(void);
 
 // True if the statement calls panic, whose message is then in fake_log. A panic nobody expects
-// aborts the program. Locks held at the panic are forgotten.
+// aborts the program. Locks held at the panic stay held: the test releases them.
 #define FAKE_PANICS(statement)                              \
     ({                                                      \
         bool panicked_ = setjmp(*fake_panic_expect()) != 0; \
