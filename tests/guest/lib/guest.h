@@ -183,6 +183,9 @@ void iret_probe(struct iret_context *ctx, struct iret_probe *out);
 #define PTE_RW     (PTE_P | PTE_W | PTE_U | PTE_A | PTE_D)
 #define PTE_RO     (PTE_P | PTE_U | PTE_A | PTE_D)
 
+// G is the hypervisor's to set or clear: no test looks at it.
+#define CHECK_PTE(got, want) CHECK_EQ((got) & ~PTE_G, (want) & ~PTE_G)
+
 static inline uint64_t mfn_pte(uint64_t mfn, uint64_t flags)
 {
     return (mfn << 12) | flags;
