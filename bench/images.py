@@ -28,8 +28,6 @@ def read(path):
 
 def elf_segments(data):
     """The program headers of a 32- or 64-bit ELF."""
-    if data[:4] != b"\x7fELF":
-        raise BadImage("not an ELF file")
     if data[4] == 2:
         table, size, count = (*struct.unpack_from("<Q", data, 32), *struct.unpack_from("<HH", data, 54))
         headers = (struct.unpack_from("<IIQQQQQQ", data, table + i * size) for i in range(count))
@@ -41,7 +39,10 @@ def elf_segments(data):
 
 def hypervisor_bytes(path):
     """Bytes loaded from the file, and bytes of memory they take with what starts as zero."""
-    loaded = [s for s in elf_segments(read(path)) if s.type == PT_LOAD]
+    data = read(path)
+    if data[:4] != b"\x7fELF":
+        raise BadImage(f"{path}: not an ELF file")
+    loaded = [s for s in elf_segments(data) if s.type == PT_LOAD]
     return sum(s.file_bytes for s in loaded), sum(s.memory_bytes for s in loaded)
 
 

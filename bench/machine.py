@@ -20,6 +20,7 @@ BootCost = namedtuple("BootCost", "seconds instructions")
 MEGABYTES = 1024
 DOM0_MEGABYTES = 768
 FIGURE = re.compile(r"\b(?:BENCH|HC) (\w+) (\d+)\r*\n")
+DONE = re.compile(r"\b(?:BENCH|HC) (?:end|failed)\b.*\n")
 
 
 class Failed(Exception):
@@ -42,7 +43,7 @@ def hypervised(hypervisor, modules, options=""):
     """modules: (file, arguments) pairs; a comma in them has to be doubled for QEMU."""
     words = [" ".join(filter(None, pair)).replace(",", ",,") for pair in modules]
     return ["-kernel", hypervisor, "-initrd", ",".join(words),
-            "-append", f"console=com1 com1=115200,8n1 noreboot {options}".strip()]
+            "-append", f"console=com1 com1=115200,8n1 {options}".strip()]
 
 
 def domain0(hypervisor, kernel, initrd):
@@ -56,9 +57,9 @@ def stop(process):
 
 
 def read_console(process, limit):
-    """All console text until the line "... end 0", the machine's end or the limit in seconds."""
+    """All console text until the guest says it is done, the machine's end or the limit in seconds."""
     text, deadline = "", time.monotonic() + limit
-    while not re.search(r"\b(?:BENCH|HC) end 0", text):
+    while not DONE.search(text):
         ready, _, _ = select.select([process.stdout], [], [], max(0, deadline - time.monotonic()))
         piece = os.read(process.stdout.fileno(), 65536) if ready else b""
         if not piece:
@@ -75,7 +76,7 @@ def run_to_end(boot, counted, limit=300):
         text = read_console(process, limit)
     finally:
         stop(process)
-    figures = {name: int(value) for name, value in FIGURE.findall(text + "\n")}
+    figures = {name: int(value) for name, value in FIGURE.findall(text)}
     if "end" in figures:
         return figures, None
     last = [line.strip() for line in text.splitlines() if line.strip()][-3:]
@@ -136,11 +137,11 @@ def connect(path, limit=20):
         except OSError as error:
             link.close()
             if time.monotonic() > deadline:
-                raise Failed(f"no answer from QEMU: {error}") from error
+                raise Failed(f"QEMU ended at once, or does not answer ({error})") from error
             time.sleep(0.05)
 
 
-def boot_cost(boot, counted, first, last, limit=120):
+def boot_cost(boot, counted, first, last, limit=240):
     """From the instruction at `first` to the one at `last`; instructions only if counted."""
     with tempfile.TemporaryDirectory() as folder:
         stub_path, monitor_path = f"{folder}/stub", f"{folder}/monitor"

@@ -1,11 +1,9 @@
-/* SPDX-License-Identifier: MIT */
-/*
- * The operations that `make bench` compares: what a process pays for the kernel's most common
- * services. Built statically and started as the only program of an initrd (/init), the same file on
- * bare Linux, on Xen and on Wirt. It prints "BENCH name ns" for each operation, the median of
- * ROUND_COUNT rounds after a warm-up, and powers the machine off.
- * With QEMU's -icount shift=0 the clock counts instructions, so the same figures are instructions.
- */
+// SPDX-License-Identifier: MIT
+// The operations that `make bench` compares: what a process pays for the kernel's most common
+// services. Built statically and started as the only program of an initrd (/init), the same file on
+// bare Linux, on Xen and on Wirt. It prints "BENCH name ns" for each operation, the median of
+// ROUND_COUNT rounds after a warm-up, and powers the machine off.
+// With QEMU's -icount shift=0 the clock counts instructions, so the same figures are instructions.
 #include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
@@ -38,12 +36,13 @@ static char *protect_area;
 static int pipe_request[2];
 static int pipe_answer[2];
 
-/* A failing system call would make the figures meaningless: say so and stop there. */
+// A failing system call would make the figures meaningless: say so and stop there.
 static void must(int ok, const char *what)
 {
     if (ok)
         return;
-    perror(what);
+    printf("BENCH failed: %s: %m\n", what);
+    fflush(stdout);
     reboot(RB_POWER_OFF);
     _exit(1);
 }
@@ -111,7 +110,7 @@ static void run_exec(unsigned int count)
     }
 }
 
-/* One count is one page; the area's own mmap and munmap are spread over FAULT_PAGES of them. */
+// One count is one page; the area's own mmap and munmap are spread over FAULT_PAGES of them.
 static void run_fault(unsigned int count)
 {
     for (; count >= FAULT_PAGES; count -= FAULT_PAGES) {

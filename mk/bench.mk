@@ -6,7 +6,7 @@
 BENCH_DIR := $(BUILD)/bench
 
 # A PV kernel: no red zone, no vector registers, no unwinding, at the top of the address space.
-BENCH_HC_CFLAGS := -std=gnu2x -O2 -Wall -Wextra -Wshadow -Werror -ffreestanding -fno-pic -mcmodel=kernel \
+BENCH_HC_CFLAGS := -std=gnu17 -O2 -Wall -Wextra -Wshadow -Werror -ffreestanding -fno-pic -mcmodel=kernel \
 	-mno-red-zone -mgeneral-regs-only -fno-stack-protector -fcf-protection=none \
 	-fno-asynchronous-unwind-tables -D__XEN_INTERFACE_VERSION__=__XEN_LATEST_INTERFACE_VERSION__
 BENCH_HC_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,--no-warn-rwx-segments
@@ -18,7 +18,7 @@ bench: $(BUILD)/wirt $(BENCH_DIR)/ops.cpio $(BENCH_DIR)/hc.elf
 
 $(BENCH_DIR)/root/init: bench/ops.c
 	mkdir -p $(@D)
-	$(CC) -std=gnu2x -O2 -Wall -Wextra -Wshadow -Werror -static -s -o $@ $<
+	$(CC) -std=gnu17 -O2 -Wall -Wextra -Wshadow -Werror -static -s -o $@ $<
 
 $(BENCH_DIR)/ops.cpio: $(BENCH_DIR)/root/init
 	cd $(<D) && echo init | cpio --quiet -o -H newc -R 0:0 >$(abspath $@)

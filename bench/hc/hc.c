@@ -1,13 +1,12 @@
-/* SPDX-License-Identifier: MIT */
-/*
- * What single hypercalls cost, measured by a PV kernel of our own that is started as domain 0, the
- * same file on Xen and on Wirt. It prints
- *   "HC name ticks"      TSC ticks per call: the median of ROUND_COUNT rounds, the loop subtracted
- *   "HC tsc_khz n"       to turn ticks into time; with QEMU's -icount shift=0 a tick is an
- * instruction "HC mem_NAME bytes"  RAM of the machine, domain 0's share, and what is left on the
- * heap "HC end 0"           and shuts the machine down. It takes no traps and leaves all events
- * masked: an unexpected one kills it, which the reader of its output sees as a missing line.
- */
+// SPDX-License-Identifier: MIT
+// What single hypercalls cost, measured by a PV kernel of our own that is started as domain 0,
+// the same file on Xen and on Wirt. It prints
+//   "HC name ticks"      TSC ticks per call: median of ROUND_COUNT rounds, the loop subtracted
+//   "HC tsc_khz n"       turns ticks into time; with QEMU's -icount shift=0 a tick is an
+//   instruction "HC mem_NAME bytes"  RAM of the machine, domain 0's share, and what is left on the
+//   heap "HC end 0"           and shuts the machine down.
+// It takes no traps and leaves all events masked: an unexpected one kills it, which the reader of
+// its output sees as a missing line.
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -47,7 +46,7 @@ extern char hypercall_page[];
 
 static const start_info_t *info;
 static char shared_page[PAGE_BYTES] __attribute__((aligned(PAGE_BYTES)));
-/* 2 MiB on a 2 MiB boundary: all entries of one last-level table, ours to change. */
+// 2 MiB on a 2 MiB boundary: all entries of one last-level table, ours to change.
 static char window[TABLE_ENTRIES * PAGE_BYTES] __attribute__((aligned(TABLE_ENTRIES * PAGE_BYTES)));
 static mmu_update_t batch[2][TABLE_ENTRIES];
 static xen_pfn_t extents[TABLE_ENTRIES];
@@ -67,7 +66,7 @@ static long hypercall(unsigned int number, unsigned long a, unsigned long b, uns
     return result;
 }
 
-/* ---- console ---- */
+// ---- console ----
 
 static void put_text(const char *text)
 {
@@ -113,13 +112,13 @@ static void must(bool ok, const char *what)
 {
     if (ok)
         return;
-    put_text("hypercall benchmark: failed: ");
+    put_text("HC failed: ");
     put_text(what);
     put_text("\n");
     shut_down();
 }
 
-/* ---- our own memory, as the hypervisor numbers it ---- */
+// ---- our own memory, as the hypervisor numbers it ----
 
 static unsigned long frame_of(const void *address)
 {
@@ -139,7 +138,7 @@ static long map_entry(const void *address, uint64_t entry)
                      UVMF_INVLPG | UVMF_LOCAL, 0);
 }
 
-/* Machine address of the last-level table that maps the window. */
+// Machine address of the last-level table that maps the window.
 static uint64_t window_table(void)
 {
     const uint64_t *table = (const uint64_t *)info->pt_base;
@@ -159,7 +158,7 @@ static char *window_page(unsigned int slot)
     return window + (size_t)slot * PAGE_BYTES;
 }
 
-/* ---- the calls ---- */
+// ---- the calls ----
 
 static void run_nothing(unsigned int count)
 {
@@ -173,7 +172,7 @@ static void run_null(unsigned int count)
         hypercall(__HYPERVISOR_xen_version, XENVER_version, 0, 0, 0);
 }
 
-/* To a port of our own that stays masked; it is cleared, so that each send finds it idle. */
+// To a port of our own that stays masked; it is cleared, so that each send finds it idle.
 static void run_send(unsigned int count)
 {
     shared_info_t *shared = (shared_info_t *)shared_page;
@@ -185,7 +184,7 @@ static void run_send(unsigned int count)
     }
 }
 
-/* The first page of the window shows its own frame and its neighbour's in turn. */
+// The first page of the window shows its own frame and its neighbour's in turn.
 static void run_map(unsigned int count)
 {
     uint64_t entries[2] = {entry_for(window_page(0)), entry_for(window_page(1))};
@@ -194,7 +193,7 @@ static void run_map(unsigned int count)
         must(map_entry(window, entries[count & 1]) == 0, "update_va_mapping");
 }
 
-/* All pages of the window change places with their neighbours, and back. */
+// All pages of the window change places with their neighbours, and back.
 static void run_batch(unsigned int count)
 {
     while (count--)
@@ -236,7 +235,7 @@ static void prepare_batch(void)
     }
 }
 
-/* ---- measuring ---- */
+// ---- measuring ----
 
 static uint64_t read_tsc(void)
 {
@@ -273,7 +272,7 @@ static uint64_t ticks_of(void (*run)(unsigned int count), unsigned int count)
     return rounds[ROUND_COUNT / 2];
 }
 
-/* xen ABI: xen.h, vcpu_time_info: ns = (ticks << tsc_shift) * tsc_to_system_mul >> 32. */
+// xen ABI: xen.h, vcpu_time_info: ns = (ticks << tsc_shift) * tsc_to_system_mul >> 32.
 static uint64_t tsc_khz(void)
 {
     const volatile struct vcpu_time_info *time =
@@ -283,7 +282,7 @@ static uint64_t tsc_khz(void)
     return time->tsc_shift < 0 ? khz << -time->tsc_shift : khz >> time->tsc_shift;
 }
 
-/* ---- memory ---- */
+// ---- memory ----
 
 static uint64_t machine_bytes(void)
 {
@@ -298,8 +297,8 @@ static uint64_t machine_bytes(void)
     return bytes;
 }
 
-/* Take every frame the hypervisor gives: the only count of its free memory that needs no toolstack
- * call, and the only one that cannot be wrong. */
+// Take every frame the hypervisor gives: the only count of its free memory that needs no toolstack
+// call, and the only one that cannot be wrong.
 static uint64_t free_bytes(void)
 {
     uint64_t frames = 0;

@@ -1,8 +1,6 @@
-/* SPDX-License-Identifier: MIT */
-/*
- * Entry and ELF notes of the hypercall benchmark, a PV kernel for x86-64.
- * In:  rsi = start_info, rsp = the stack that the domain builder made, events masked.
- */
+// SPDX-License-Identifier: MIT
+// Entry and ELF notes of the hypercall benchmark, a PV kernel for x86-64.
+// In:  rsi = start_info, rsp = the stack that the domain builder made, events masked.
 #include <xen/elfnote.h>
 
 #define VIRT_BASE 0xffffffff80000000
