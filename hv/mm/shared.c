@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+// Pages that the hypervisor and a guest share; mm/shared.h has the rules.
+#include "mm/shared.h"
+#include "dom/domain.h"
+#include "lib/string.h"
+#include "mm/frame.h"
+#include "mm/m2p.h"
+
+void *shared_page_alloc(struct domain *d)
+{
+    mfn_t m = frames_alloc(0, MFN_NONE);
+    if (mfn_eq(m, MFN_NONE))
+        return NULL;
+    struct frame *f = frame_of(m);
+    memset(mfn_virt(m), 0, PAGE_SIZE);
+    m2p_set(m, M2P_INVALID);
+    // Everything stands before the domain can reach the frame, which it can by its owner only.
+    BUG_ON(frame_get_writable(m) != 0);
+    __atomic_fetch_and(&f->count, ~FRAME_ALLOCATED, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&d->frames, 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&f->owner, frame_owner_id(d), __ATOMIC_RELEASE); // pairs with frame_get
+    return mfn_virt(m);
+}
+
+void shared_page_free(void *page)
+{
+    if (!page)
+        return;
+    mfn_t m = virt_mfn(page);
+    frame_put_type(m);
+    frame_put(m);
+}
