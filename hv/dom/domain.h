@@ -74,6 +74,7 @@ struct domain {
     struct cpumask dirty; // [a] CPUs that may cache its translations
     s64 time_offset;     // [d] seconds
     struct grant_table *grant; // [i]
+    struct pirq_table *pirqs;   // [a] NULL until the first is used (io/pirq.h)
     struct domain *next; // domain list
 };
 
