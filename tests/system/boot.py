@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: MIT
+"""Boots: the busybox initrd on many machines, Debian to its login prompt, and how they end."""
+
+import functools
+import itertools
+
+from case import Test, busybox, busybox_is_up, require
+from machine import Machine
+
+DEBIAN_ARGS = "quiet root=LABEL=wirt-dom0 ro"
+
+
+def boot_busybox(lab, cpus=1, dom0_cpus=None, **machine):
+    with busybox(lab, cpus=cpus, **machine) as vm:
+        busybox_is_up(vm, dom0_cpus or cpus)
+        vm.expect("wirt-done")
+        vm.expect_end("guest-shutdown")
+
+
+def boot_debian(lab, variant, cpus=1, **machine):
+    """To the login prompt, in, a look around, and off through systemd."""
+    image = lab.image(variant)
+    disk = ("-drive", f"file={image}/disk.img,format=raw,if=virtio,snapshot=on", "-nic", "user,model=virtio-net-pci")
+    with Machine(lab, kernel=image + "/vmlinuz", initrd=image + "/initrd.img", kernel_args=DEBIAN_ARGS,
+                 devices=disk, cpus=cpus, **machine) as vm:
+        vm.expect("wirt-dom0 login: ", 300)
+        vm.send("root")
+        vm.expect(":~# ")
+        seen = vm.run("echo $(cat /sys/hypervisor/type) $(nproc) $(findmnt -no SOURCE,FSTYPE /)")
+        require(f"xen {cpus} /dev/vda ext4" in seen, f"dom0 reports: {seen!r}")
+        state = vm.run("systemctl is-system-running --wait", timeout=120)
+        require("running" in state or "degraded" not in state, "systemd reports failed units")
+        vm.send("poweroff")
+        vm.expect_end("guest-shutdown", 120)
+
+
+def ends_by(lab, command, reason):
+    with busybox(lab, command) as vm:
+        busybox_is_up(vm, 1)
+        vm.expect_end(reason)
+
+
+def crash(lab, reboots):
+    """A dom0 that panics: the hypervisor says so, then resets, or halts with `noreboot`."""
+    option = "noreboot=0" if reboots else "noreboot"
+    with busybox(lab, "echo c > /proc/sysrq-trigger", disaster=None, hv_args=f"dom0_mem=1024M {option}") as vm:
+        busybox_is_up(vm, 1)
+        vm.expect(r"(?i)(dom(ain )?0|wirt).{0,40}crash")
+        if reboots:
+            vm.expect_end("guest-reset")
+
+
+def _busybox(name, quick=False, **machine):
+    return Test(name, functools.partial(boot_busybox, **machine), quick)
+
+
+def _debian(variant, machine, firmware, cpus):
+    quick = (variant, machine, firmware, cpus) in QUICK_DEBIAN
+    run = functools.partial(boot_debian, variant=variant, machine=machine, firmware=firmware, cpus=cpus)
+    return Test(f"debian-{variant}-{machine}-{'bios' if firmware == 'direct' else firmware}-{cpus}cpu", run, quick)
+
+
+QUICK_DEBIAN = {("current", "q35", "direct", 1), ("older", "pc", "direct", 4), ("current", "q35", "uefi", 4)}
+
+TESTS = [
+    _busybox("boot-qemu64-1cpu", quick=True),
+    _busybox("boot-qemu64-4cpu", cpus=4),
+    _busybox("boot-EPYC-1cpu", quick=True, cpu="EPYC"),
+    _busybox("boot-EPYC-4cpu", cpu="EPYC", cpus=4),
+    _busybox("boot-max-1cpu", cpu="max"),
+    _busybox("boot-max-4cpu", quick=True, cpu="max", cpus=4),
+    _busybox("boot-icount", quick=True, devices=("-icount", "shift=0,sleep=off")),
+    _busybox("boot-2cpu", cpus=2),
+    _busybox("boot-8cpu", cpus=8),
+    _busybox("boot-32cpu", cpus=32),
+    _busybox("boot-iso-bios", quick=True, firmware="bios"),
+    _busybox("boot-iso-bios-multiboot1", quick=True, firmware="bios", protocol="multiboot"),
+    _busybox("boot-iso-uefi", quick=True, firmware="uefi"),
+    _busybox("boot-iso-uefi-pc", firmware="uefi", machine="pc"),
+    _busybox("boot-above-4g", mem=6144, hv_args="dom0_mem=5120M"),
+    _busybox("boot-all-memory", mem=3072, hv_args=""),
+    _busybox("boot-dom0-max-vcpus", cpus=4, dom0_cpus=2, hv_args="dom0_mem=1024M dom0_max_vcpus=2"),
+    _busybox("boot-maxcpus", cpus=4, dom0_cpus=2, hv_args="dom0_mem=1024M maxcpus=2"),
+    _busybox("boot-vcpus-pin", cpus=4, hv_args="dom0_mem=1024M dom0_vcpus_pin"),
+    Test("end-poweroff", functools.partial(ends_by, command="poweroff -f", reason="guest-shutdown"), quick=True),
+    Test("end-reboot", functools.partial(ends_by, command="reboot -f", reason="guest-reset"), quick=True),
+    Test("end-crash-halts", functools.partial(crash, reboots=False), quick=True),
+    Test("end-crash-reboots", functools.partial(crash, reboots=True)),
+] + [_debian(*row) for row in itertools.product(("current", "older"), ("q35", "pc"), ("direct", "uefi"), (1, 4))]
