@@ -172,26 +172,26 @@ static long set_priority(struct vcpu *cur, void *arg)
     return evtchn_set_priority(cur->dom, PORT(a->port), a->priority);
 }
 
-// No guest test yet: each row gets its name with the test.
 // clang-format off
-#define OP(op, dir) \
-    {"EVTCHNOP_" #op, EVTCHNOP_##op, sizeof(struct evtchn_##op), dir, false, op, NULL}
+#define OP(op, dir, test) \
+    {"EVTCHNOP_" #op, EVTCHNOP_##op, sizeof(struct evtchn_##op), dir, false, op, test}
 
 const struct hc_op hc_event_ops[] = {
-    OP(bind_interdomain, HC_INOUT),
-    OP(bind_virq,        HC_INOUT),
-    OP(bind_pirq,        HC_INOUT),
-    {"EVTCHNOP_close", EVTCHNOP_close, sizeof(struct evtchn_close), HC_IN, false, close_port, NULL},
-    OP(send,             HC_IN),
-    OP(status,           HC_INOUT),
-    OP(alloc_unbound,    HC_INOUT),
-    OP(bind_ipi,         HC_INOUT),
-    OP(bind_vcpu,        HC_IN),
-    OP(unmask,           HC_IN),
-    OP(reset,            HC_IN),
-    OP(init_control,     HC_INOUT),
-    OP(expand_array,     HC_IN),
-    OP(set_priority,     HC_IN),
+    OP(bind_interdomain, HC_INOUT, "evtchn_bind"),
+    OP(bind_virq,        HC_INOUT, "evtchn_bind"),
+    OP(bind_pirq,        HC_INOUT, "physdev"),
+    {"EVTCHNOP_close", EVTCHNOP_close, sizeof(struct evtchn_close), HC_IN, false, close_port,
+     "evtchn_bind"},
+    OP(send,             HC_IN,    "evtchn_deliver"),
+    OP(status,           HC_INOUT, "evtchn_bind"),
+    OP(alloc_unbound,    HC_INOUT, "evtchn_bind"),
+    OP(bind_ipi,         HC_INOUT, "evtchn_bind"),
+    OP(bind_vcpu,        HC_IN,    "evtchn_vcpu"),
+    OP(unmask,           HC_IN,    "evtchn_deliver"),
+    OP(reset,            HC_IN,    "evtchn_vcpu"),
+    OP(init_control,     HC_INOUT, "evtchn_fifo"),
+    OP(expand_array,     HC_IN,    "evtchn_fifo"),
+    OP(set_priority,     HC_IN,    "evtchn_fifo"),
 };
 // clang-format on
 const u32 hc_event_op_count = ARRAY_SIZE(hc_event_ops);
