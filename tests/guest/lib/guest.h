@@ -19,6 +19,7 @@ void test_main(void);
 void check_report(bool ok, const char *file, int line, const char *what, long got, long want);
 _Noreturn void test_skip(const char *why);
 _Noreturn void test_finish(void);
+extern unsigned int shutdown_reason; // SHUTDOWN_* with which the kernel ends
 
 #define CHECK(cond)                                              \
     ({                                                           \

@@ -21,9 +21,11 @@ void check_report(bool ok, const char *file, int line, const char *what, long go
 }
 
 // Not poweroff: a reboot ends QEMU (-no-reboot) on every hypervisor, a halt may not.
+unsigned int shutdown_reason = SHUTDOWN_reboot;
+
 _Noreturn static void machine_end(void)
 {
-    struct sched_shutdown arg = {.reason = SHUTDOWN_reboot};
+    struct sched_shutdown arg = {.reason = shutdown_reason};
 
     hc_sched_op(SCHEDOP_shutdown, &arg);
     for (;;)
