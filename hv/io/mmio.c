@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+// Frames outside of RAM (io/mmio.h): a short list of those that the hypervisor keeps; everything
+// else is the control domain's.
+#include "io/mmio.h"
+#include "boot/acpi.h"
+#include "cpu/cpu.h"
+#include "cpu/spinlock.h"
+#include "dom/domain.h"
+#include "lib/printk.h"
+
+enum { RANGES_MAX = 512 };
+
+struct range {
+    mfn_t first;
+    u64 frames; // 0: unused
+    bool readable;
+};
+
+// mmio_permitted runs with LOCK_MMU held, mmio_reserve with LOCK_PHYSDEV.
+static spinlock_t lock = SPINLOCK_INIT(LOCK_IRQ - 2);
+static struct range ranges[RANGES_MAX]; // [lock]
+static u32 range_end;                   // [lock] behind the last one in use
+
+// The entry with exactly these bounds, or NULL.
+static struct range *find(mfn_t first, u64 frames)
+{
+    for (u32 i = 0; i < range_end; i++) {
+        if (mfn_eq(ranges[i].first, first) && ranges[i].frames == frames)
+            return &ranges[i];
+    }
+    return NULL;
+}
+
+static struct range *find_unused(void)
+{
+    for (u32 i = 0; i < RANGES_MAX; i++) {
+        if (!ranges[i].frames) {
+            range_end = MAX(range_end, i + 1);
+            return &ranges[i];
+        }
+    }
+    return NULL;
+}
+
+void mmio_reserve(mfn_t first, u64 frames, bool readable)
+{
+    spin_lock(&lock);
+    struct range *r = find_unused();
+    if (r)
+        *r = (struct range){first, frames, readable};
+    spin_unlock(&lock);
+    if (!r)
+        printk(LOG_WARN, "too many kept device pages: the one at frame 0x%llx is open to dom0",
+               (unsigned long long)first.v);
+}
+
+void mmio_release(mfn_t first, u64 frames)
+{
+    spin_lock(&lock);
+    struct range *r = find(first, frames);
+    if (r)
+        r->frames = 0;
+    spin_unlock(&lock);
+}
+
+static bool kept(mfn_t m, bool write)
+{
+    bool found = false;
+    spin_lock(&lock);
+    for (u32 i = 0; i < range_end && !found; i++) {
+        const struct range *r = &ranges[i];
+        found = m.v - r->first.v < r->frames && (write || !r->readable);
+    }
+    spin_unlock(&lock);
+    return found;
+}
+
+static bool exists(mfn_t m)
+{
+    return m.v >> (cpu_features.phys_bits - PAGE_SHIFT) == 0;
+}
+
+bool mmio_permitted(const struct domain *d, mfn_t m, bool write)
+{
+    return d->privileged && exists(m) && !kept(m, write);
+}
+
+bool mmio_usable(mfn_t m)
+{
+    return exists(m) && !kept(m, true);
+}
+
+void mmio_init(const struct acpi_info *acpi)
+{
+    mmio_reserve(maddr_to_mfn(acpi->lapic_addr), 1, false);
+}
