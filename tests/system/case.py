@@ -22,9 +22,9 @@ def require(condition, why):
 
 def busybox_is_up(vm, cpus):
     """Waits for the busybox initrd to report, and checks that it is domain 0 with its processors."""
-    found = int(vm.expect(r"wirt-init kernel=\S+ cpus=(\d+)").group(1))
+    found = int(vm.expect(r"wirt-init kernel=\S+ cpus=(\d+) ").group(1))
     require(found == cpus, f"dom0 has {found} processors, not {cpus}")
-    kind = vm.expect(r"wirt-hypervisor type=(\S+)").group(1).decode()
+    kind = vm.expect(r"wirt-hypervisor type=(\S+) ").group(1).decode()
     require(kind == "xen", f"/sys/hypervisor/type reads {kind}")
 
 

@@ -13,7 +13,7 @@ DATE_TOLERANCE = 5.0
 
 def stamp(vm, timeout):
     """One line of the guest's clocks: (host's monotonic time, guest's uptime, guest's date)."""
-    match = vm.expect(r"wirt-clock (\d+\.\d+) (\d+)", timeout)
+    match = vm.expect(r"wirt-clock (\d+\.\d+) (\d+)\s", timeout)
     return time.monotonic(), float(match.group(1)), float(match.group(2))
 
 
