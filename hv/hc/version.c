@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+// HYPERVISOR_xen_version: who we are and what we can do. Source: <xen/version.h>, <xen/features.h>.
+#include "hc/version.h"
+#include "abi/xen.h"
+#include <xen/version.h>
+#include "boot/globals.h"
+#include "hc/table.h"
+#include "lib/string.h"
+
+enum { VERSION_MAJOR = 4, VERSION_MINOR = 17 };
+
+// A PV guest sees machine frames (direct mapped), its page tables are read-only and its writes to
+// L1 tables are emulated.
+#define FEATURES                                                                       \
+    (1u << XENFEAT_pae_pgdir_above_4gb | 1u << XENFEAT_mmu_pt_update_preserve_ad |     \
+     1u << XENFEAT_highmem_assist | 1u << XENFEAT_gnttab_map_avail_bits |              \
+     1u << XENFEAT_memory_op_vnode_supported | 1u << XENFEAT_linux_rsdp_unrestricted | \
+     1u << XENFEAT_direct_mapped)
+
+static long version(struct vcpu *cur, void *arg)
+{
+    (void)cur, (void)arg;
+    return VERSION_MAJOR << 16 | VERSION_MINOR;
+}
+
+// No date and no host: the same source makes the same image.
+static long compile_info(struct vcpu *cur, void *arg)
+{
+    struct xen_compile_info *a = arg;
+    (void)cur;
+    strlcpy(a->compiler, "cc " __VERSION__, sizeof(a->compiler));
+    strlcpy(a->compile_by, "wirt", sizeof(a->compile_by));
+    strlcpy(a->compile_domain, "", sizeof(a->compile_domain));
+    strlcpy(a->compile_date, "reproducible", sizeof(a->compile_date));
+    return 0;
+}
+
+static long platform_parameters(struct vcpu *cur, void *arg)
+{
+    struct xen_platform_parameters *a = arg;
+    (void)cur;
+    a->virt_start = HYPERVISOR_VIRT_START;
+    return 0;
+}
+
+static long get_features(struct vcpu *cur, void *arg)
+{
+    struct xen_feature_info *a = arg;
+    if (a->submap_idx >= XENFEAT_NR_SUBMAPS)
+        return -EINVAL;
+    a->submap = FEATURES | (cur->dom->privileged ? 1u << XENFEAT_dom0 : 0);
+    return 0;
+}
+
+static long pagesize(struct vcpu *cur, void *arg)
+{
+    (void)cur, (void)arg;
+    return (long)PAGE_SIZE;
+}
+
+// Nil: the control domain's, and what a domain has until its toolstack gives it another.
+static long guest_handle(struct vcpu *cur, void *arg)
+{
+    (void)cur, (void)arg;
+    return 0;
+}
+
+static long build_id(struct vcpu *cur, void *arg)
+{
+    (void)cur, (void)arg;
+    return -ENODATA;
+}
+
+// clang-format off
+const struct hc_op hc_version_ops[] = {
+    {"XENVER_version", XENVER_version, 0, HC_NONE, false, version, "xen_version"},
+    {"XENVER_compile_info", XENVER_compile_info, sizeof(struct xen_compile_info), HC_OUT, false,
+     compile_info, "xen_version"},
+    {"XENVER_platform_parameters", XENVER_platform_parameters,
+     sizeof(struct xen_platform_parameters), HC_OUT, false, platform_parameters, "xen_version"},
+    {"XENVER_get_features", XENVER_get_features, sizeof(struct xen_feature_info), HC_INOUT, false,
+     get_features, "xen_version"},
+    {"XENVER_pagesize", XENVER_pagesize, 0, HC_NONE, false, pagesize, "xen_version"},
+    {"XENVER_guest_handle", XENVER_guest_handle, sizeof(xen_domain_handle_t), HC_OUT, false,
+     guest_handle, "xen_version"},
+    {"XENVER_build_id", XENVER_build_id, 0, HC_NONE, false, build_id, "xen_version"},
+};
+
+const struct hc_text_op hc_version_texts[] = {
+    {"XENVER_extraversion", XENVER_extraversion, XEN_EXTRAVERSION_LEN, false, ".wirt",
+     "xen_version"},
+    {"XENVER_capabilities", XENVER_capabilities, XEN_CAPABILITIES_INFO_LEN, false,
+     "xen-3.0-x86_64 ", "xen_version"},
+    {"XENVER_changeset", XENVER_changeset, XEN_CHANGESET_INFO_LEN, false, "unavailable",
+     "xen_version"},
+    {"XENVER_commandline", XENVER_commandline, sizeof(xen_commandline_t), true,
+     boot_info.cmdline, "xen_version"},
+};
+// clang-format on
+
+static long text_out(const struct hc_text_op *op, struct vcpu *cur, guest_ptr arg)
+{
+    const char *text = op->privileged && !cur->dom->privileged ? "<denied>" : op->text;
+    u64 len = strnlen(text, op->bytes - 1u);
+    int ret = guest_copy_out(arg, text, len);
+    return ret ? ret : guest_copy_out(guest_ptr_add(arg, len), "", 1);
+}
+
+long hc_xen_version(struct vcpu *cur, u64 cmd, u64 arg, u64 a2, u64 a3, u64 a4)
+{
+    (void)a2, (void)a3, (void)a4;
+    for (u32 i = 0; i < ARRAY_SIZE(hc_version_texts); i++)
+        if (hc_version_texts[i].cmd == (u32)cmd)
+            return text_out(&hc_version_texts[i], cur, GUEST_PTR(arg));
+    return hc_dispatch_op(hc_version_ops, ARRAY_SIZE(hc_version_ops), cur, (u32)cmd,
+                          GUEST_PTR(arg));
+}
