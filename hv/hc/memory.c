@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: MIT
+// HYPERVISOR_memory_op: dispatch, and the operations that tell about memory. Those that change what
+// a domain owns are in extents.c. Source: <xen/memory.h>.
+#include "hc/memory.h"
+#include <xen/memory.h>
+#include "boot/globals.h"
+#include "hc/table.h"
+#include "mm/frame.h"
+#include "mm/map.h"
+#include "pv/mmu.h"
+
+STATIC_ASSERT(sizeof(struct e820_entry) == 20); // the layout of XENMEM_memory_map's buffer
+
+enum { M2P_CHUNK_SHIFT = 21 }; // the table consists of 2 MiB pages
+
+int memory_target(struct vcpu *cur, domid_t id, struct domain **d)
+{
+    *d = domain_get(DOM_ID(id), cur->dom);
+    if (!*d)
+        return -ESRCH;
+    if (*d == cur->dom || cur->dom->privileged)
+        return 0;
+    domain_put(*d);
+    return -EPERM;
+}
+
+// --- how much there is ---
+
+static long maximum_ram_page(struct vcpu *cur, void *arg)
+{
+    (void)cur, (void)arg;
+    return (long)frame_count - 1;
+}
+
+static long query(struct vcpu *cur, void *arg, u64 (*get)(const struct domain *d))
+{
+    const struct xen_memory_domain *a = arg;
+    struct domain *d;
+    int rc = memory_target(cur, a->domid, &d);
+    if (rc)
+        return rc;
+    u64 pages = get(d);
+    domain_put(d);
+    return (long)pages;
+}
+
+static u64 limit(const struct domain *d)
+{
+    return MIN(READ_ONCE(d->frames_max), (u64)UINT32_MAX); // no limit is no negative number
+}
+
+// The guest's own word.
+static u64 highest_pfn(const struct domain *d)
+{
+    u64 end = READ_ONCE(d->shared->arch.max_pfn);
+    return end ? MIN(end - 1, (u64)INT64_MAX) : 0;
+}
+
+static long current_reservation(struct vcpu *cur, void *arg)
+{
+    return query(cur, arg, memory_reserved);
+}
+
+static long maximum_reservation(struct vcpu *cur, void *arg)
+{
+    return query(cur, arg, limit);
+}
+
+static long maximum_gpfn(struct vcpu *cur, void *arg)
+{
+    return query(cur, arg, highest_pfn);
+}
+
+// Nothing is set aside: it is true at this moment that so many pages more can be had.
+static long claim_pages(struct vcpu *cur, void *arg)
+{
+    const struct xen_memory_reservation *a = arg;
+    struct domain *d;
+    if (a->extent_order || a->mem_flags || !guest_ptr_null(GUEST_HANDLE(a->extent_start)))
+        return -EINVAL;
+    int rc = memory_target(cur, a->domid, &d);
+    if (rc)
+        return rc;
+    u64 have = memory_reserved(d);
+    if (a->nr_extents > have && a->nr_extents - have > frames_free_count())
+        rc = -ENOMEM;
+    domain_put(d);
+    return rc;
+}
+
+static long no_pages(struct vcpu *cur, void *arg)
+{
+    (void)cur, (void)arg;
+    return 0;
+}
+
+// --- memory maps ---
+
+static long memory_map(struct vcpu *cur, void *arg)
+{
+    struct xen_memory_map *a = arg;
+    struct e820_entry ram = {0, memory_reserved(cur->dom) << PAGE_SHIFT, E820_RAM};
+    // Others have the map that their toolstack made; without one they know their size.
+    if (!cur->dom->privileged)
+        return -ENOSYS;
+    a->nr_entries = MIN(a->nr_entries, 1u);
+    return guest_copy_out(GUEST_HANDLE(a->buffer), &ram, a->nr_entries * sizeof(ram));
+}
+
+static long machine_memory_map(struct vcpu *cur, void *arg)
+{
+    struct xen_memory_map *a = arg;
+    (void)cur;
+    if (guest_ptr_null(GUEST_HANDLE(a->buffer))) {
+        a->nr_entries = boot_info.e820_count;
+        return 0;
+    }
+    a->nr_entries = MIN(a->nr_entries, boot_info.e820_count);
+    return guest_copy_out(GUEST_HANDLE(a->buffer), boot_info.e820,
+                          a->nr_entries * sizeof(boot_info.e820[0]));
+}
+
+// There is no table of devices' own memory yet, so no such region.
+static long reserved_device_memory_map(struct vcpu *cur, void *arg)
+{
+    struct xen_reserved_device_memory_map *a = arg;
+    (void)cur;
+    if (a->flags & ~XENMEM_RDM_ALL)
+        return -EINVAL;
+    a->nr_entries = 0;
+    return 0;
+}
+
+// --- the machine-to-physical table ---
+
+static long machphys_mapping(struct vcpu *cur, void *arg)
+{
+    struct xen_machphys_mapping *a = arg;
+    (void)cur;
+    a->v_start = MACH2PHYS_VIRT_START;
+    a->v_end = MACH2PHYS_VIRT_END;
+    a->max_mfn = frame_count - 1;
+    return 0;
+}
+
+// The frame that one 2 MiB page of the table begins with.
+static u64 m2p_chunk(u64 va)
+{
+    u64 l4 = hv_l4_slots[(va >> 39 & 511) - HV_L4_FIRST];
+    const u64 *l3 = mfn_virt(pte_mfn(l4)), *l2 = mfn_virt(pte_mfn(l3[va >> 30 & 511]));
+    return pte_mfn(l2[va >> M2P_CHUNK_SHIFT & 511]).v;
+}
+
+static long machphys_mfn_list(struct vcpu *cur, void *arg)
+{
+    struct xen_machphys_mfn_list *a = arg;
+    u64 bytes = frame_count * 8,
+        chunks = align_up(bytes, (u64)1 << M2P_CHUNK_SHIFT) >> M2P_CHUNK_SHIFT;
+    (void)cur;
+    u32 n = (u32)MIN((u64)a->max_extents, chunks), i;
+    for (i = 0; i < n; i++) {
+        u64 mfn = m2p_chunk(M2P_RO_BASE + ((u64)i << M2P_CHUNK_SHIFT));
+        if (guest_copy_out_index(GUEST_HANDLE(a->extent_start), i, &mfn, sizeof(mfn)))
+            return -EFAULT;
+    }
+    a->nr_extents = n;
+    return 0;
+}
+
+// No 32-bit guests, so no table for them.
+static long machphys_compat_mfn_list(struct vcpu *cur, void *arg)
+{
+    struct xen_machphys_mfn_list *a = arg;
+    (void)cur;
+    a->nr_extents = 0;
+    return 0;
+}
+
+// --- for translated guests only ---
+
+static long not_translated(struct vcpu *cur, domid_t id, long refusal)
+{
+    struct domain *d;
+    int rc = memory_target(cur, id, &d);
+    if (rc)
+        return rc;
+    domain_put(d);
+    return refusal;
+}
+
+static long add_to_physmap(struct vcpu *cur, void *arg)
+{
+    return not_translated(cur, ((const struct xen_add_to_physmap *)arg)->domid, -EACCES);
+}
+
+static long add_to_physmap_batch(struct vcpu *cur, void *arg)
+{
+    return not_translated(cur, ((const struct xen_add_to_physmap_batch *)arg)->domid, -EACCES);
+}
+
+static long remove_from_physmap(struct vcpu *cur, void *arg)
+{
+    return not_translated(cur, ((const struct xen_remove_from_physmap *)arg)->domid, -EACCES);
+}
+
+static long get_vnumainfo(struct vcpu *cur, void *arg)
+{
+    return not_translated(cur, ((const struct xen_vnuma_topology_info *)arg)->domid, -EOPNOTSUPP);
+}
+
+static long acquire_resource(struct vcpu *cur, void *arg)
+{
+    (void)cur, (void)arg;
+    return -EOPNOTSUPP;
+}
+
+// clang-format off
+#define TEST "memory_op"
+#define OP(op, arg, dir, priv) {"XENMEM_" #op, XENMEM_##op, sizeof(struct arg), dir, priv, op, TEST}
+
+const struct hc_op hc_memory_ops[] = {
+    {"XENMEM_maximum_ram_page", XENMEM_maximum_ram_page, 0, HC_NONE, false, maximum_ram_page, TEST},
+    OP(current_reservation,        xen_memory_domain,              HC_IN,    false),
+    OP(maximum_reservation,        xen_memory_domain,              HC_IN,    false),
+    OP(machphys_mfn_list,          xen_machphys_mfn_list,          HC_INOUT, false),
+    OP(add_to_physmap,             xen_add_to_physmap,             HC_IN,    false),
+    OP(memory_map,                 xen_memory_map,                 HC_INOUT, false),
+    OP(machine_memory_map,         xen_memory_map,                 HC_INOUT, true),
+    OP(machphys_mapping,           xen_machphys_mapping,           HC_OUT,   false),
+    OP(maximum_gpfn,               xen_memory_domain,              HC_IN,    false),
+    OP(remove_from_physmap,        xen_remove_from_physmap,        HC_IN,    false),
+    {"XENMEM_get_sharing_freed_pages", XENMEM_get_sharing_freed_pages, 0, HC_NONE, false, no_pages, TEST},
+    {"XENMEM_get_sharing_shared_pages", XENMEM_get_sharing_shared_pages, 0, HC_NONE, false, no_pages, TEST},
+    OP(add_to_physmap_batch,       xen_add_to_physmap_batch,       HC_IN,    false),
+    OP(claim_pages,                xen_memory_reservation,         HC_IN,    true),
+    OP(machphys_compat_mfn_list,   xen_machphys_mfn_list,          HC_INOUT, false),
+    OP(get_vnumainfo,              xen_vnuma_topology_info,        HC_IN,    false),
+    OP(reserved_device_memory_map, xen_reserved_device_memory_map, HC_INOUT, true),
+    OP(acquire_resource,           xen_mem_acquire_resource,       HC_IN,    true),
+};
+// clang-format on
+
+long hc_memory_op(struct vcpu *cur, u64 cmd, u64 arg, u64 a2, u64 a3, u64 a4)
+{
+    u32 op = cmd & ((1u << MEMORY_CMD_BITS) - 1);
+    u64 start = cmd >> MEMORY_CMD_BITS;
+    (void)a2, (void)a3, (void)a4;
+    for (u32 i = 0; i < hc_extent_op_count; i++)
+        if (hc_extent_ops[i].cmd == op)
+            return hc_extent_ops[i].handler(cur, GUEST_PTR(arg), start);
+    // What is not continued has nothing above its number.
+    return start
+               ? -ENOSYS
+               : hc_dispatch_op(hc_memory_ops, ARRAY_SIZE(hc_memory_ops), cur, op, GUEST_PTR(arg));
+}

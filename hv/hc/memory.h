@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+// HYPERVISOR_memory_op: its tables, what other families need of it, and what its two files share.
+#ifndef WIRT_HC_MEMORY_H
+#define WIRT_HC_MEMORY_H
+
+#include "dom/domain.h"
+#include "hc/op.h"
+
+enum {
+    // The command's bits above these count the extents that are done (the ABI's continuation).
+    MEMORY_CMD_BITS = 6,
+    // Largest extent: what can be allocated, cleared and counted in one go.
+    MEMORY_ORDER_MAX = 9,
+};
+
+// Operations on lists of extents.
+struct hc_extent_op {
+    const char *name;
+    u32 cmd;
+    // `start`: extents already done. Returns the call's result or -ERESTART_HC.
+    long (*handler)(struct vcpu *cur, guest_ptr arg, u64 start);
+    const char *test;
+};
+
+extern const struct hc_op hc_memory_ops[];
+extern const struct hc_extent_op hc_extent_ops[];
+extern const u32 hc_extent_op_count;
+
+// The domain an operation is for; the caller drops the reference. -ESRCH; -EPERM: only the control
+// domain may name another one.
+NODISCARD int memory_target(struct vcpu *cur, domid_t id, struct domain **d);
+// Pages in the domain's reservation: all it owns but the pages shared with the hypervisor.
+u64 memory_reserved(const struct domain *d);
+
+#endif
