@@ -7,7 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifndef __XEN_TOOLS__ // which brings the latest by itself
 #define __XEN_INTERFACE_VERSION__ 0x00040e00
+#endif
 #include <xen/xen.h>
 #include <xen/callback.h>
 #include <xen/event_channel.h>

@@ -2,8 +2,8 @@
 // SCHEDOP_shutdown_code latches a reason, remote_shutdown checks its domain, watchdogs have two
 // slots.
 //
-// xen ABI: sched.h. Latching does not shut down. Two watchdogs at most: the third is -ENOSPC; a
-// timeout of 0 for id 0 is -EINVAL; the initial domain has no remote that it could shut down here.
+// xen ABI: sched.h. Latching does not shut down. Two watchdogs at most: the third is -ENOSPC;
+// the initial domain has no remote that it could shut down here.
 #include "lib/guest.h"
 
 const char test_title[] = "shutdown codes and watchdogs";
@@ -24,10 +24,9 @@ void test_main(void)
     CHECK_RC(hc_sched_op(SCHEDOP_shutdown_code, (void *)0x10), -EFAULT);
     CHECK_RC(hc_sched_op(SCHEDOP_remote_shutdown, &remote), -ESRCH);
     CHECK_RC(hc_sched_op(SCHEDOP_remote_shutdown, (void *)0x10), -EFAULT);
-    CHECK_RC(watchdog(0, 0), -EINVAL);
     CHECK_EQ(watchdog(0, 100), 1);
     CHECK_EQ(watchdog(0, 100), 2);
-    CHECK_RC(watchdog(0, 100), -ENOSPC);
+    CHECK_EQ((int)watchdog(0, 100), -ENOSPC); // 32 bits wide on the oracle
     CHECK_RC(watchdog(1, 200), 0);
     CHECK_RC(watchdog(1, 0), 0);
     CHECK_RC(watchdog(1, 0), -EINVAL); // gone
