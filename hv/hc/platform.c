@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: MIT
+// HYPERVISOR_platform_op: what the control domain does to the machine. Source: <xen/platform.h>.
+// Firmware calls and CPU hotplug are not offered; the operations that are missing give -ENOSYS.
+#include "hc/platform.h"
+#include "abi/xen.h"
+#include <xen/platform.h>
+#include "boot/globals.h"
+#include "cpu/power.h"
+#include "cpu/time.h"
+#include "cpu/x86.h"
+#include "hc/table.h"
+#include "lib/string.h"
+
+#define NS_PER_S ((u64)1000000000)
+
+// --- time ---
+
+static long set_time(u64 secs, u32 nsecs, u64 system_time)
+{
+    u64 now, base;
+    if (nsecs >= NS_PER_S || __builtin_mul_overflow(secs, NS_PER_S, &now) ||
+        __builtin_add_overflow(now, nsecs, &now) || __builtin_sub_overflow(now, system_time, &base))
+        return -EINVAL;
+    time_set_wallclock_base(base);
+    for (struct domain *d = READ_ONCE(dom0); d; d = READ_ONCE(d->next))
+        domain_update_wallclock(d);
+    return 0;
+}
+
+static long settime32(struct vcpu *cur, void *arg)
+{
+    const struct xenpf_settime32 *a = arg;
+    (void)cur;
+    return set_time(a->secs, a->nsecs, a->system_time);
+}
+
+static long settime64(struct vcpu *cur, void *arg)
+{
+    const struct xenpf_settime64 *a = arg;
+    (void)cur;
+    return a->mbz ? -EINVAL : set_time(a->secs, a->nsecs, a->system_time);
+}
+
+// --- firmware ---
+
+// Of what the BIOS knew, nothing was kept at boot: the lists are empty.
+static long firmware_info(struct vcpu *cur, void *arg)
+{
+    struct xenpf_firmware_info *a = arg;
+    (void)cur;
+    switch (a->type) {
+    case XEN_FW_DISK_INFO:
+    case XEN_FW_DISK_MBR_SIGNATURE:
+    case XEN_FW_VBEDDC_INFO:
+        return -ESRCH;
+    case XEN_FW_KBD_SHIFT_FLAGS:
+        if (a->index)
+            return -ESRCH;
+        a->u.kbd_shift_flags = 0;
+        return 0;
+    case XEN_FW_EFI_INFO:
+        return -EOPNOTSUPP;
+    default:
+        return -EINVAL;
+    }
+}
+
+// Sleep states that end in a machine that is off; the others need us to come back.
+static long enter_acpi_sleep(struct vcpu *cur, void *arg)
+{
+    const struct xenpf_enter_acpi_sleep *a = arg;
+    bool reduced = a->flags & XENPF_ACPI_SLEEP_EXTENDED;
+    (void)cur;
+    if (a->flags & ~(u32)XENPF_ACPI_SLEEP_EXTENDED || a->sleep_state == 0 || a->sleep_state > 5 ||
+        (reduced && (a->val_a | a->val_b) > UINT8_MAX))
+        return -EINVAL;
+    if (a->sleep_state < 4)
+        return -EOPNOTSUPP;
+    if ((reduced ? acpi.fadt.sleep_control.address : acpi.fadt.pm1a_cnt.address) == 0)
+        return -ENODEV;
+    if (reduced)
+        machine_poweroff_reduced((u8)a->val_a);
+    machine_poweroff(a->val_a, a->val_b);
+}
+
+// What the control domain's ACPI knows about power states is accepted and not used: idle CPUs halt.
+static long set_processor_pminfo(struct vcpu *cur, void *arg)
+{
+    const struct xenpf_set_processor_pminfo *a = arg;
+    (void)cur;
+    return a->type <= XEN_PM_PDC ? 0 : -EINVAL;
+}
+
+// --- CPUs ---
+
+static u32 acpi_id_of(u32 apic_id)
+{
+    for (u32 i = 0; i < acpi.cpu_count; i++)
+        if (acpi.cpu[i].apic_id == apic_id)
+            return acpi.cpu[i].acpi_id;
+    return ~0u;
+}
+
+static long get_cpuinfo(struct vcpu *cur, void *arg)
+{
+    struct xenpf_pcpuinfo *a = arg;
+    (void)cur;
+    a->max_present = cpu_count - 1;
+    a->apic_id = a->acpi_id = ~0u;
+    a->flags = XEN_PCPU_FLAGS_INVALID;
+    if (a->xen_cpuid >= cpu_count)
+        return 0;
+    a->apic_id = cpus[guest_index(a->xen_cpuid, cpu_count)].apic_id;
+    a->acpi_id = acpi_id_of(a->apic_id);
+    a->flags = XEN_PCPU_FLAGS_ONLINE;
+    return 0;
+}
+
+// All CPUs are alike (cpu/cpu.h). SDM 2A "CPUID": family and model have extended parts.
+static long get_cpu_version(struct vcpu *cur, void *arg)
+{
+    struct xenpf_pcpu_version *a = arg;
+    (void)cur;
+    bool present = a->xen_cpuid < cpu_count;
+    struct cpuid_regs id = cpuid(0, 0), v = cpuid(1, 0);
+    u32 vendor[3] = {id.b, id.d, id.c}, family = v.a >> 8 & 15, model = v.a >> 4 & 15;
+    if (family == 6 || family == 15)
+        model |= v.a >> 12 & 0xf0;
+    if (family == 15)
+        family += v.a >> 20 & 0xff;
+    *a = (struct xenpf_pcpu_version){.xen_cpuid = a->xen_cpuid, .max_present = cpu_count - 1};
+    if (!present)
+        return 0;
+    memcpy(a->vendor_id, vendor, sizeof(a->vendor_id));
+    a->family = family;
+    a->model = model;
+    a->stepping = v.a & 15;
+    return 0;
+}
+
+static long no_hotplug(struct vcpu *cur, void *arg)
+{
+    (void)cur, (void)arg;
+    return -EOPNOTSUPP;
+}
+
+// clang-format off
+#define OP(op, fn, arg, dir) {"XENPF_" #op, XENPF_##op, sizeof(struct arg), dir, true, fn, "platform_op"}
+
+const struct hc_op hc_platform_ops[] = {
+    OP(settime32,            settime32,            xenpf_settime32,            HC_IN),
+    OP(get_cpu_version,      get_cpu_version,      xenpf_pcpu_version,         HC_INOUT),
+    OP(firmware_info,        firmware_info,        xenpf_firmware_info,        HC_INOUT),
+    OP(enter_acpi_sleep,     enter_acpi_sleep,     xenpf_enter_acpi_sleep,     HC_IN),
+    OP(set_processor_pminfo, set_processor_pminfo, xenpf_set_processor_pminfo, HC_IN),
+    OP(get_cpuinfo,          get_cpuinfo,          xenpf_pcpuinfo,             HC_INOUT),
+    OP(cpu_online,           no_hotplug,           xenpf_cpu_ol,               HC_IN),
+    OP(cpu_offline,          no_hotplug,           xenpf_cpu_ol,               HC_IN),
+    OP(cpu_hotadd,           no_hotplug,           xenpf_cpu_hotadd,           HC_IN),
+    OP(mem_hotadd,           no_hotplug,           xenpf_mem_hotadd,           HC_IN),
+    OP(settime64,            settime64,            xenpf_settime64,            HC_IN),
+};
+// clang-format on
+
+long hc_platform_op(struct vcpu *cur, u64 arg, u64 a1, u64 a2, u64 a3, u64 a4)
+{
+    struct {
+        u32 cmd, interface_version;
+    } head;
+    STATIC_ASSERT(sizeof(head) == offsetof(struct xen_platform_op, u));
+    (void)a1, (void)a2, (void)a3, (void)a4;
+    if (!cur->dom->privileged)
+        return -EPERM;
+    if (guest_copy_in(&head, GUEST_PTR(arg), sizeof(head)))
+        return -EFAULT;
+    if (head.interface_version != XENPF_INTERFACE_VERSION)
+        return -EACCES;
+    return hc_dispatch_op(hc_platform_ops, ARRAY_SIZE(hc_platform_ops), cur, head.cmd,
+                          guest_ptr_add(GUEST_PTR(arg), sizeof(head)));
+}
