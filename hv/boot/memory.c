@@ -5,6 +5,7 @@
 #include "boot/info.h"
 #include "cpu/cpu.h"
 #include "cpu/x86.h"
+#include "io/vga.h"
 #include "lib/printk.h"
 #include "lib/string.h"
 #include "mm/boot_alloc.h"
@@ -13,6 +14,7 @@
 #include "pv/mmu.h"
 
 enum { REGION_MAX = E820_MAX + 64 };
+#define VGA_BYTES 0x8000 /* the text screen, which the console may be using already */
 #define SIZE_1M ((u64)1 << 20)
 #define SIZE_2M ((u64)1 << 21)
 #define SIZE_1G ((u64)1 << 30)
@@ -127,8 +129,9 @@ static void find_ram(struct boot_info *bi)
         if (e->type != E820_RAM || start >= end)
             continue;
         if (end > DIRECTMAP_BYTES) {
-            printk(LOG_WARN, "memory above %llu GiB is ignored", DIRECTMAP_BYTES >> 30);
-            end = MAX(start, (u64)DIRECTMAP_BYTES);
+            printk(LOG_WARN, "memory above %llu GiB is ignored",
+                   (unsigned long long)DIRECTMAP_BYTES >> 30);
+            end = MAX(start, DIRECTMAP_BYTES);
         }
         add_region(MAX(start, SIZE_1M), end);
         frame_count = MAX(frame_count, end >> PAGE_SHIFT);
@@ -144,7 +147,7 @@ static void map_ram(const struct boot_info *bi)
         const struct e820_entry *e = &bi->e820[i];
         if (e->type == E820_RAM && e->addr < DIRECTMAP_BYTES)
             map_direct(align_up(e->addr, PAGE_SIZE),
-                       align_down(MIN(e->addr + e->size, (u64)DIRECTMAP_BYTES), PAGE_SIZE));
+                       align_down(MIN(e->addr + e->size, DIRECTMAP_BYTES), PAGE_SIZE));
     }
 }
 
@@ -182,6 +185,8 @@ void memory_init(struct boot_info *bi)
         must(map_table((u64)0xffff << 48 | (u64)i << 39, &slot));
     }
     map_ram(bi);
+    for (u64 a = VGA_MADDR; a < VGA_MADDR + VGA_BYTES; a += PAGE_SIZE)
+        must(map_page(DIRECTMAP_BASE + a, MFN(a >> PAGE_SHIFT), MAP_RW | MAP_UC));
     map_image_part(image_start, text_end, MAP_RX);
     map_image_part(text_end, rodata_end, MAP_RO);
     map_image_part(rodata_end, image_end, MAP_RW);

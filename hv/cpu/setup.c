@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A CPU's own tables: area and stacks, GDT page, TSS, IDT, system-call MSRs, control registers.
-#include "abi/errno.h"
+#include "abi/xen.h"
 #include "cpu/cpu.h"
 #include "cpu/traps.h"
 #include "cpu/x86.h"

@@ -4,6 +4,7 @@
 #include "boot/acpi.h"
 #include "cpu/io.h"
 #include "cpu/x86.h"
+#include "lib/math.h"
 #include "lib/printk.h"
 #include "mm/map.h"
 
@@ -55,9 +56,10 @@ static bool start_hpet(const struct acpi_info *acpi, struct clock *c)
 
 static bool start_pm(const struct acpi_info *acpi, struct clock *c)
 {
-    if (!acpi->pm_tmr.addr || !acpi->pm_tmr.io)
+    const struct acpi_gas *g = &acpi->fadt.pm_tmr;
+    if (g->space != ACPI_SPACE_IO || g->address == 0)
         return false;
-    pm_port = (u16)acpi->pm_tmr.addr;
+    pm_port = (u16)g->address;
     *c = (struct clock){"ACPI PM timer", PM_HZ, 0xffffff, read_pm};
     return true;
 }
@@ -80,7 +82,7 @@ static void calibrate(const struct clock *c)
         ticks = (c->read() - start) & c->mask;
     } while (ticks < want);
     u64 cycles = rdtsc() - tsc;
-    tsc_hz = (u64)((unsigned __int128)cycles * c->hz / ticks);
+    tsc_hz = mul_div(cycles, c->hz, ticks);
 }
 
 static void set_scale(void)

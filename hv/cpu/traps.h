@@ -14,6 +14,8 @@ bool syscall_from_guest(struct cpu_regs *regs);
 bool guest_iret_failed(struct cpu_regs *regs);
 bool idle_resume(struct cpu_regs *regs);
 
+void trap_nmi(struct cpu_regs *regs);
+
 // Prints registers, a symbolised back trace and the current domain. Any context.
 void trap_print_state(const struct cpu_regs *regs);
 

@@ -34,6 +34,7 @@ struct vcpu {
     bool info_registered;   // [d]
 
     struct pv_vcpu pv;
+    u64 hc_arg[5]; // [c] arguments of the hypercall under way (hc/continue.h)
 
     // Scheduling
     u32 flags;               // [s] enum vcpu_flags; runnable when 0
@@ -69,7 +70,7 @@ struct domain {
     u32 shutdown_reason; // [d]
     u64 frames;          // [a] frames owned
     u64 frames_max;      // [d]
-    u32 vm_assist;       // [a] VMASST bits
+    u64 vm_assist;       // [a] VMASST bits
     u32 deferred;        // [m] frames whose invalidation is under way: list head + 1
     struct cpumask dirty; // [a] CPUs that may cache its translations
     s64 time_offset;     // [d] seconds
@@ -96,6 +97,10 @@ NODISCARD struct domain *domain_create(dom_id_t id, bool privileged, u32 vcpus, 
 NODISCARD struct vcpu *vcpu_create(struct domain *d, u32 id);
 // Stops the domain for good; for dom0 it means the machine. Never fails.
 void domain_shutdown(struct domain *d, u32 reason);
+// Brings the wall clock in the shared-info page up to date.
+void domain_update_wallclock(struct domain *d);
+// Writes vcpu_time_info (and its registered copy) of the current vCPU, or of one that does not run.
+void vcpu_update_time(struct vcpu *v);
 // A guest did what no guest may and cannot be told so: prints its state and shuts it down as
 // crashed.
 void domain_crash(struct domain *d, const char *why);

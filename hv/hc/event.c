@@ -2,6 +2,7 @@
 // The event channel hypercalls: from the ABI's structs to the state machine in dom/evtchn.c and
 // back. Source: <xen/event_channel.h>.
 #include "hc/event.h"
+#include "hc/table.h"
 #include "dom/domain.h"
 #include "dom/evtchn.h"
 
@@ -210,4 +211,16 @@ long hc_event_channel_op_compat(struct vcpu *cur, guest_ptr op)
         return ret;
     guest_ptr arg = guest_ptr_add(op, offsetof(struct evtchn_op, u));
     return hc_dispatch_op(hc_event_ops, EVTCHNOP_unmask + 1, cur, cmd, arg);
+}
+
+long hc_event_op(struct vcpu *cur, u64 cmd, u64 arg, u64 a2, u64 a3, u64 a4)
+{
+    (void)a2, (void)a3, (void)a4;
+    return hc_event_channel_op(cur, (int)cmd, GUEST_PTR(arg));
+}
+
+long hc_event_op_compat(struct vcpu *cur, u64 op, u64 a1, u64 a2, u64 a3, u64 a4)
+{
+    (void)a1, (void)a2, (void)a3, (void)a4;
+    return hc_event_channel_op_compat(cur, GUEST_PTR(op));
 }

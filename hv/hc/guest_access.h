@@ -24,6 +24,9 @@ static inline bool guest_ptr_null(guest_ptr p)
     return p.v == 0;
 }
 
+// Does the range lie in the guest's part of the address space?
+bool guest_range_ok(u64 start, u64 bytes);
+
 // 0, or -EFAULT when any byte lies outside the guest's range or is not mapped (writable for out).
 // On -EFAULT a part may have been copied.
 NODISCARD int guest_copy_in(void *dst, guest_ptr src, u64 bytes);

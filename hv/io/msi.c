@@ -44,7 +44,7 @@ enum { // of an MSI-X table entry
     ENTRY_MASKED = 1,
     ENTRY_BYTES = 16,
 };
-enum { BAR_IO = 1, BAR_TYPE = 6, BAR_64 = 4, BAR_FLAGS = 15, BARS = 6 };
+enum { BAR_IO = 1, BAR_TYPE = 6, BAR_64 = 4, BAR_FLAGS = 15, BARS = 6, BRIDGE_BARS = 2 };
 #define MSI_ADDRESS_BASE 0xfee00000u
 
 // The messages of one map request: one MSI-X entry, or all of a device's MSI.
@@ -167,27 +167,29 @@ static void msix_program(struct msi *m)
 // The machine address in a memory BAR, or 0.
 static u64 bar_address(struct pci_addr a, u32 bar)
 {
-    u32 low = pci_read(a, PCI_BAR0 + 4 * bar, 4);
-    if (bar >= BARS || low & BAR_IO || (pci_read(a, PCI_HEADER, 1) & 0x7f && bar >= 2))
+    u32 bars = pci_read(a, PCI_HEADER, 1) & PCI_HEADER_TYPE ? BRIDGE_BARS : BARS;
+    if (bar >= bars)
         return 0;
-    u64 high = 0;
-    if ((low & BAR_TYPE) == BAR_64 && bar + 1 < BARS)
+    u64 low = pci_read(a, PCI_BAR0 + 4 * bar, 4), high = 0;
+    if (low & BAR_IO)
+        return 0;
+    if ((low & BAR_TYPE) == BAR_64 && bar + 1 < bars)
         high = pci_read(a, PCI_BAR0 + 4 * bar + 4, 4);
-    return high << 32 | (low & ~(u32)BAR_FLAGS);
+    return high << 32 | (low & ~(u64)BAR_FLAGS);
 }
 
-static u64 table_frames(const struct pci_dev *d)
+static u64 table_frames(maddr_t table, u32 entries)
 {
-    u64 end = d->table.v + d->table_entries * ENTRY_BYTES;
-    return (align_up(end, PAGE_SIZE) >> PAGE_SHIFT) - (d->table.v >> PAGE_SHIFT);
+    return align_up((table.v & ~PAGE_MASK) + entries * ENTRY_BYTES, PAGE_SIZE) >> PAGE_SHIFT;
 }
 
 // A device can be told to decode any address, but we write only where no memory is and nothing of
 // our own.
 static bool table_is_device(maddr_t table, u32 entries)
 {
-    mfn_t end = mfn_add(maddr_to_mfn(MADDR(table.v + entries * ENTRY_BYTES - 1)), 1);
-    for (mfn_t m = maddr_to_mfn(table); m.v < end.v; m = mfn_add(m, 1)) {
+    u64 frames = table_frames(table, entries);
+    for (u64 i = 0; i < frames; i++) {
+        mfn_t m = mfn_add(maddr_to_mfn(table), i);
         if ((mfn_valid(m) && frame_of(m)->owner != OWNER_IO) || !mmio_usable(m))
             return false;
     }
@@ -232,7 +234,7 @@ static void msix_enable(struct pci_dev *d, u32 cap)
         control = (control | MSIX_CONTROL_ENABLE) & ~(u32)MSIX_CONTROL_MASK_ALL;
     pci_write(d->addr, cap + MSIX_CONTROL, 2, control);
     d->msix_active = true;
-    mmio_reserve(maddr_to_mfn(d->table), table_frames(d), true);
+    mmio_reserve(maddr_to_mfn(d->table), table_frames(d->table, d->table_entries), true);
 }
 
 static void msix_disable(struct pci_dev *d)
@@ -241,7 +243,7 @@ static void msix_disable(struct pci_dev *d)
     u32 control = pci_read(d->addr, cap + MSIX_CONTROL, 2);
     if (cap)
         pci_write(d->addr, cap + MSIX_CONTROL, 2, control & ~(u32)MSIX_CONTROL_ENABLE);
-    mmio_release(maddr_to_mfn(d->table), table_frames(d));
+    mmio_release(maddr_to_mfn(d->table), table_frames(d->table, d->table_entries));
     d->msix_active = false;
 }
 

@@ -22,6 +22,7 @@ enum pci_reg {
     PCI_STATUS = 0x06,
     PCI_STATUS_CAPS = 1 << 4,
     PCI_HEADER = 0x0e,
+    PCI_HEADER_TYPE = 0x7f, // 0: a device with six BARs
     PCI_BAR0 = 0x10,
     PCI_CAPS = 0x34,
     PCI_CAP_MSI = 0x05,
@@ -59,7 +60,7 @@ u32 pci_find_cap(struct pci_addr a, u8 id);
 NODISCARD int pci_add(struct pci_addr a);
 // Forgets it: 0; -ENODEV: not known; -EBUSY: its messages are in use.
 NODISCARD int pci_remove(struct pci_addr a);
-// The device if it is known, or is there and becomes known; NULL.
+// The device if it is known, or is there and becomes known. NULL: not there, or removed.
 struct pci_dev *pci_get(struct pci_addr a);
 // The control domain tells whether the firmware reserves this memory-mapped configuration space:
 // if not, it isn't used. -ENODEV: ACPI names no such space.

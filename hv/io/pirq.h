@@ -48,7 +48,8 @@ struct pirq_table {
 
 // Maps a GSI to PIRQ number *pirq, or to one of the hypervisor's choice (PIRQ_ANY), which is the
 // GSI's own number if that is free. A GSI that has a PIRQ already gives that one, if it is the one
-// wanted. -EPERM: the hypervisor handles this GSI itself.
+// wanted. -EPERM: the hypervisor handles this GSI itself, or another domain has
+// it: a line is not shared between domains.
 NODISCARD int pirq_map_gsi(struct domain *d, u32 gsi, int *pirq);
 // Maps the messages that `want` describes to consecutive PIRQs from *pirq on. Or what msi_create
 // says.

@@ -23,7 +23,7 @@
 #define IOREMAP_BASE     0xffff820000000000
 #define IOREMAP_END      0xffff828000000000
 #define DIRECTMAP_BASE   0xffff830000000000
-#define DIRECTMAP_BYTES  (10 * (1 << 39))
+#define DIRECTMAP_BYTES  (10 * ((u64)1 << 39))
 
 #define HV_L4_FIRST 256
 #define HV_L4_END   272

@@ -4,6 +4,7 @@
 // that a whole flush began after its request and, since done is written last, has ended.
 #include "mm/tlb.h"
 #include "cpu/apic.h"
+#include "cpu/spinlock.h"
 #include "cpu/x86.h"
 
 static u32 clock = 1; // [a]

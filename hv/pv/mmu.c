@@ -12,7 +12,7 @@
 // 4. A frame that is partial keeps its type even at count zero. If it was being invalidated it is on
 //    the domain's deferred list, which holds a reference.
 #include "pv/mmu.h"
-#include "cpu/cpu.h"
+#include "cpu/x86.h"
 #include "hc/continue.h"
 #include "io/mmio.h"
 

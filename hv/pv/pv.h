@@ -5,7 +5,7 @@
 
 #include "abi/xen.h"
 #include "cpu/regs.h"
-#include "lib/types.h"
+#include "lib/compiler.h"
 
 struct domain;
 struct vcpu;
@@ -37,7 +37,6 @@ struct pv_vcpu {
     u64 fs_base, gs_base_kernel, gs_base_user;
     bool kernel_mode; // guest kernel (true) or guest user: both in ring 3
     bool initialised;
-    bool gs_null_ok;
     u8 iopl;        // guest's virtual I/O privilege level
     u64 kernel_sp;  // stack on entry from user mode
     u16 kernel_ss;
@@ -74,10 +73,14 @@ void pv_toggle_mode(struct vcpu *v);
 // Reloads CR3 of the current vCPU after its roots changed.
 void pv_load_cr3(struct vcpu *v);
 void pv_fpu_init(struct vcpu *v);
+// The GDT frames or the LDT of v changed: takes them over if it is the current vCPU.
+void pv_windows_changed(struct vcpu *v);
+// What a guest may have in RFLAGS while it runs: interrupts on, no IOPL, no VM86.
+u64 pv_rflags(u64 wanted);
+// Sets an entry of the trap table; addresses have been checked.
+void pv_set_trap(struct pv_vcpu *pv, const struct trap_info *t, u32 vector);
 // Sets the state that VCPUOP_initialise or the domain builder hands over. 0, -EINVAL, -ENOMEM...
 NODISCARD int pv_set_context(struct vcpu *v, const struct vcpu_guest_context *c);
-// Fills the ABI's context from a vCPU that does not run.
-void pv_get_context(struct vcpu *v, struct vcpu_guest_context *c);
 
 // --- pv/traps.c ---
 
@@ -99,6 +102,11 @@ bool pv_emulate_privileged(struct vcpu *v, struct cpu_regs *regs);
 bool pv_emulate_ptwrite(struct vcpu *v, struct cpu_regs *regs, u64 address);
 bool pv_emulate_forced_cpuid(struct vcpu *v, struct cpu_regs *regs);
 
+// --- pv/debug.c ---
+u64 pv_get_debugreg(struct vcpu *v, u32 reg);
+// 0, -EINVAL, -EPERM: reserved bits, or an address of ours.
+NODISCARD int pv_set_debugreg(struct vcpu *v, u32 reg, u64 value);
+
 // --- pv/desc.c ---
 NODISCARD long pv_set_gdt(struct vcpu *v, const u64 *frames, u32 entries);
 NODISCARD long pv_update_descriptor(struct vcpu *v, u64 maddr, u64 desc);
@@ -109,5 +117,4 @@ void pv_release_descriptors(struct vcpu *v);
 void pv_release_ldt(struct vcpu *v);
 // Validation of a frame as FT_DESC: all 512 descriptors harmless.
 bool pv_desc_page_ok(mfn_t m);
-bool pv_selector_ok(u16 sel);
 #endif

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: MIT
+# Wirt: `make` builds build/wirt, `make run` boots it with a Debian dom0, `make test` runs what a
+# small machine can run. The other targets live in mk/*.mk.
+
+BUILD ?= build
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+# V=1 shows the commands.
+Q := $(if $(V),,@)
+LD := ld
+NM := nm
+OBJCOPY := objcopy
+VERSION := 0.1
+DEBUG ?= 0
+
+all: $(BUILD)/wirt
+
+WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wcast-qual -Wvla -Werror
+HV_CFLAGS := -std=gnu17 -O2 -g -ffreestanding -fpie -mcmodel=small -fvisibility=hidden \
+    -mgeneral-regs-only -mno-red-zone -fno-stack-protector -fcf-protection=none \
+    -fno-asynchronous-unwind-tables -fno-omit-frame-pointer -fno-common -fno-strict-aliasing \
+    -ffunction-sections -fdata-sections \
+    -Ihv -I. -I$(BUILD)/gen -include hv/lib/hidden.h $(WARN) -DWIRT_VERSION='"$(VERSION)"'
+ifeq ($(DEBUG),1)
+HV_CFLAGS += -DWIRT_DEBUG
+endif
+
+HV_C := $(filter-out hv/cpu/offsets.c,$(sort $(wildcard hv/*/*.c)))
+HV_S := $(sort $(wildcard hv/*/*.S))
+HV_OBJ := $(HV_C:%.c=$(BUILD)/%.o) $(HV_S:%.S=$(BUILD)/%.S.o)
+
+include mk/unpack.mk
+
+$(BUILD)/gen/cpu/offsets.h: hv/cpu/offsets.c Makefile
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HV_CFLAGS) -S -o $(BUILD)/gen/offsets.s $<
+	$(Q)sed -n 's/.*"->\([A-Z0-9_]*\) \$$*\(-*[0-9]*\)\\n".*/#define \1 \2/p' $(BUILD)/gen/offsets.s > $@
+
+$(BUILD)/hv/%.o: hv/%.c Makefile
+	@mkdir -p $(@D)
+	@echo CC $<
+	$(Q)$(CC) $(HV_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/hv/%.S.o: hv/%.S $(BUILD)/gen/cpu/offsets.h Makefile
+	@mkdir -p $(@D)
+	@echo AS $<
+	$(Q)$(CC) $(HV_CFLAGS) -D__ASSEMBLY__ -MMD -MP -c -o $@ $<
+
+HV_LINK = $(LD) -T hv/wirt.lds -nostdlib -static -z max-page-size=4096 -z noexecstack \
+    --gc-sections --no-relax --no-warn-rwx-segments -o $@
+
+# Two passes: the first gives the addresses for the symbol table of back traces. That table is
+# read-only data behind the text, so addresses of functions do not move.
+$(BUILD)/wirt.pass1: $(HV_OBJ) hv/wirt.lds
+	@echo LD $@
+	$(Q)$(HV_LINK) $(HV_OBJ) $(UNPACK_LIBS)
+
+$(BUILD)/symtab.S: $(BUILD)/wirt.pass1 scripts/mksyms
+	$(Q)$(NM) -n $< | scripts/mksyms > $@
+
+$(BUILD)/wirt.elf: $(BUILD)/symtab.S $(HV_OBJ) hv/wirt.lds
+	$(Q)$(CC) -c -o $(BUILD)/symtab.o $<
+	@echo LD $@
+	$(Q)$(HV_LINK) $(HV_OBJ) $(BUILD)/symtab.o $(UNPACK_LIBS)
+
+$(BUILD)/wirt: $(BUILD)/wirt.elf
+	$(Q)$(OBJCOPY) --strip-all $< $@
+
+clean:
+	rm -rf $(BUILD)
+
+.PHONY: all clean
+.DELETE_ON_ERROR:
+
+-include $(HV_OBJ:.o=.d)
+include $(filter-out mk/unpack.mk,$(wildcard mk/*.mk))

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+// The boot, from the first line of C to the first domain: a table of contents.
+#include "boot/console.h"
+#include "boot/globals.h"
+#include "cpu/apic.h"
+#include "cpu/cpu.h"
+#include "cpu/irq.h"
+#include "cpu/power.h"
+#include "cpu/smp.h"
+#include "cpu/time.h"
+#include "cpu/traps.h"
+#include "cpu/x86.h"
+#include "dom0/build.h"
+#include "io/ioapic.h"
+#include "io/pci.h"
+#include "lib/printk.h"
+#include "lib/string.h"
+#include "mm/boot_alloc.h"
+#include "mm/frame.h"
+#include "mm/map.h"
+
+#ifndef WIRT_VERSION
+#define WIRT_VERSION "?"
+#endif
+
+struct boot_info boot_info;
+struct acpi_info acpi;
+struct options options;
+
+NORETURN void wirt_main(u32 magic, u32 info);
+
+static void print_memory(void)
+{
+    u64 ram = 0;
+    for (u32 i = 0; i < boot_info.e820_count; i++)
+        if (boot_info.e820[i].type == E820_RAM)
+            ram += boot_info.e820[i].size;
+    printk(LOG_INFO, "memory: %llu MiB, %llu MiB free", (unsigned long long)ram >> 20,
+           (unsigned long long)frames_free_count() >> 8);
+}
+
+static const void *map_firmware(void *ctx, maddr_t a, u64 bytes)
+{
+    (void)ctx;
+    return bytes > 0 && bytes < (u64)16 << 20 ? ioremap(a, bytes, true) : NULL;
+}
+
+static void find_acpi(void)
+{
+    const struct acpi_io io = {map_firmware, NULL};
+    maddr_t rsdp;
+    const char *error = "switched off on the command line";
+    if (options.acpi) {
+        error = acpi_find_rsdp(&io, boot_info.rsdp, &rsdp);
+        if (!error)
+            error = acpi_parse(&io, rsdp, &acpi);
+    }
+    if (error)
+        printk(LOG_WARN, "ACPI: %s; one CPU, legacy interrupts", error);
+}
+
+// From here on there are CPUs, with stacks of their own.
+static void start(void)
+{
+    cpu_count = 1;
+    cpus[0].online = 1;
+    cpu_setup();
+    find_acpi();
+    time_init(&acpi);
+    apic_init(acpi.lapic_addr.v ? acpi.lapic_addr : MADDR(0xfee00000), options.x2apic != 0);
+    apic_setup();
+    cpus[0].apic_id = apic_id();
+    apic_timer_calibrate();
+    ioapic_init(&acpi);
+    pci_init(&acpi);
+    console_start_input();
+    smp_start(&acpi, options.maxcpus);
+    print_memory();
+    const char *error = dom0_build(&boot_info);
+    if (error)
+        panic("cannot start dom0: %s", error);
+    printk(LOG_INFO, "%llu MiB free; starting dom0", (unsigned long long)frames_free_count() >> 8);
+    enter_guest_first();
+}
+
+void wirt_main(u32 magic, u32 info)
+{
+    const char *error = boot_info_read(magic, info, &boot_info);
+    options_parse(boot_info.cmdline, &options);
+    console_open(&options);
+    printk(LOG_INFO, "Wirt " WIRT_VERSION ", by %s", boot_info.protocol ? boot_info.protocol : "?");
+    if (error)
+        panic("%s", error);
+    printk(LOG_INFO, "command line: %s", boot_info.cmdline);
+    cpu_probe();
+    memory_init(&boot_info);
+    if (cpu_area_create(0) != 0)
+        panic("not enough memory for the boot CPU; give the machine more");
+    call_on_stack((u64)&cpus[0].info->regs, start);
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+// Application processors: started one at a time by INIT-SIPI-SIPI through the trampoline of
+// boot/head.S (SDM 3A "Multiple-Processor (MP) Initialization").
+#include "cpu/smp.h"
+#include "boot/acpi.h"
+#include "cpu/apic.h"
+#include "cpu/cpu.h"
+#include "cpu/spinlock.h"
+#include "cpu/time.h"
+#include "cpu/x86.h"
+#include "lib/printk.h"
+#include "lib/string.h"
+#include "mm/frame.h"
+#include "mm/tlb.h"
+
+enum { TRAMPOLINE_PAGE = 0x8, START_TIMEOUT_US = 1000000 };
+
+extern u8 ap_trampoline[], ap_trampoline_end[], ap_trampoline_l4[], boot_l4[];
+NORETURN void ap_main(void);
+
+u64 ap_stack; // the starting CPU's stack, for head.S
+static bool stopping;
+
+static u64 stack_top(const struct cpu *c)
+{
+    return (u64)&c->info->regs;
+}
+
+// In C for the first time, on the CPU's own stack.
+void ap_main(void)
+{
+    struct cpu *c = this_cpu();
+    cpu_setup();
+    apic_setup();
+    c->apic_id = apic_id();
+    tlb_note_flush();
+    __atomic_store_n(&c->online, 1, __ATOMIC_RELEASE); // pairs with start_one
+    enter_guest_first();
+}
+
+static bool start_one(u32 apic_id)
+{
+    u32 id = cpu_count;
+    if (cpu_area_create(id) != 0) {
+        printk(LOG_WARN, "no memory for CPU %u", id);
+        return false;
+    }
+    struct cpu *c = &cpus[id];
+    c->apic_id = apic_id;
+    ap_stack = stack_top(c);
+    apic_start_cpu(apic_id, TRAMPOLINE_PAGE);
+    u64 end = time_now() + (u64)START_TIMEOUT_US * 1000;
+    while (!__atomic_load_n(&c->online, __ATOMIC_ACQUIRE)) // pairs with ap_main
+        if (time_now() > end) {
+            printk(LOG_WARN, "CPU with APIC id %u does not start", apic_id);
+            return false;
+        }
+    cpu_count++;
+    return true;
+}
+
+static void place_trampoline(void)
+{
+    u8 *page = maddr_virt(MADDR(TRAMPOLINE_PAGE << PAGE_SHIFT));
+    memcpy(page, ap_trampoline, (size_t)(ap_trampoline_end - ap_trampoline));
+    u32 l4 = (u32)((u64)boot_l4 - VIRT_BASE);
+    memcpy(page + (ap_trampoline_l4 - ap_trampoline), &l4, sizeof(l4));
+}
+
+void smp_start(const struct acpi_info *acpi, u32 max)
+{
+    u32 self = apic_id();
+    u32 limit = max == 0 || max > CPUS_MAX ? CPUS_MAX : max;
+    place_trampoline();
+    for (u32 i = 0; i < acpi->cpu_count; i++) {
+        const struct acpi_cpu *a = &acpi->cpu[i];
+        if (!a->enabled || a->apic_id == self)
+            continue;
+        if (cpu_count >= limit) {
+            if (max == 0)
+                printk(LOG_WARN, "more than %u CPUs: the rest is not used", CPUS_MAX);
+            break;
+        }
+        if (a->apic_id > 254 && !apic_is_x2apic()) {
+            printk(LOG_WARN, "CPU with APIC id %u needs x2APIC: not used", a->apic_id);
+            continue;
+        }
+        start_one(a->apic_id);
+    }
+    printk(LOG_INFO, "%u CPUs", cpu_count);
+}
+
+void smp_kick(u32 cpu)
+{
+    apic_send_ipi(cpus[cpu].apic_id, VECTOR_KICK);
+}
+
+void smp_raise(u32 cpu, enum softirq s)
+{
+    __atomic_fetch_or(&cpus[cpu].info->softirq, (u32)s, __ATOMIC_SEQ_CST);
+    if (cpu != this_cpu()->id)
+        smp_kick(cpu);
+}
+
+void smp_stop_others(void)
+{
+    if (__atomic_exchange_n(&stopping, true, __ATOMIC_SEQ_CST) || cpu_count < 2)
+        return;
+    apic_broadcast_nmi();
+}
+
+bool smp_stopping(void)
+{
+    return READ_ONCE(stopping);
+}
+
+void spin_wait(void)
+{
+    cpu_pause();
+    if (cpu_count > 1)
+        tlb_serve();
+}

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: MIT
+// The C end of every entry: what came from a guest is shared out to hv/pv and the interrupt code,
+// what came from ourselves is a known fault with a fix-up, or the end. The way back to a guest runs
+// through exit_to_guest, which is where vCPUs are switched and events delivered.
+#include "cpu/traps.h"
+#include "cpu/apic.h"
+#include "cpu/cpu.h"
+#include "cpu/irq.h"
+#include "cpu/smp.h"
+#include "cpu/x86.h"
+#include "dom/domain.h"
+#include "hc/continue.h"
+#include "hc/table.h"
+#include "io/console.h"
+#include "lib/symbols.h"
+#include "mm/tlb.h"
+#include "pv/pv.h"
+#include "sched/sched.h"
+
+struct ex_entry {
+    s32 fault, fixup; // relative to the field itself
+};
+extern const struct ex_entry ex_table_start[], ex_table_end[];
+extern u8 image_start[], text_end[];
+
+static bool fixed_up(struct cpu_regs *regs)
+{
+    for (const struct ex_entry *e = ex_table_start; e < ex_table_end; e++)
+        if ((u64)&e->fault + (u64)(s64)e->fault == regs->rip) {
+            regs->rip = (u64)&e->fixup + (u64)(s64)e->fixup;
+            return true;
+        }
+    return false;
+}
+
+static void interrupt(struct cpu_regs *regs)
+{
+    switch (regs->vector) {
+    case VECTOR_TIMER:
+        apic_eoi();
+        softirq_raise(SOFTIRQ_TIMER);
+        break;
+    case VECTOR_KICK:
+        apic_eoi();
+        break;
+    case VECTOR_FLUSH:
+        apic_eoi();
+        tlb_serve();
+        break;
+    case VECTOR_SPURIOUS:
+        break;
+    case VECTOR_ERROR:
+        apic_eoi();
+        break;
+    default:
+        irq_dispatch((u8)regs->vector);
+    }
+}
+
+// True when the guest may be resumed by sysret, which takes rcx and r11 for rip and rflags: those
+// are free when it came by syscall or is entering a handler (whose frame holds them).
+static bool sysret_ok(const struct cpu_regs *regs)
+{
+    return regs->vector == VECTOR_SYSCALL && is_canonical(regs->rip) &&
+           regs->cs == FLAT_RING3_CS64 && regs->ss == FLAT_RING3_SS64 &&
+           !(regs->rflags & (RFLAGS_TF | RFLAGS_RF));
+}
+
+static void run_softirqs(void)
+{
+    u32 pending = __atomic_exchange_n(&cpu_info()->softirq, 0, __ATOMIC_SEQ_CST);
+    if (pending & SOFTIRQ_TIMER)
+        timer_run();
+    if (pending & SOFTIRQ_SCHED)
+        schedule();
+}
+
+static bool exit_to_guest(struct cpu_regs *regs)
+{
+    for (;;) {
+        struct cpu_info *info = cpu_info();
+        if (unlikely(READ_ONCE(info->softirq))) {
+            run_softirqs();
+            continue;
+        }
+        struct vcpu *v = info->current;
+        if (unlikely(!v)) {
+            cpu_sti_hlt_cli();
+            continue;
+        }
+        if (unlikely(v->pv.nmi_pending || v->info->evtchn_upcall_pending) &&
+            pv_deliver_events(v, regs))
+            continue;
+        return sysret_ok(regs);
+    }
+}
+
+bool trap_from_guest(struct cpu_regs *regs)
+{
+    if (regs->vector == VEC_NMI)
+        trap_nmi(regs);
+    else if (regs->vector < 32 || regs->vector == 0x80)
+        pv_trap(regs);
+    else
+        interrupt(regs);
+    return exit_to_guest(regs);
+}
+
+bool syscall_from_guest(struct cpu_regs *regs)
+{
+    struct vcpu *v = current_vcpu();
+    if (v->pv.kernel_mode)
+        hc_dispatch(v, regs);
+    else
+        pv_syscall(v, regs);
+    return exit_to_guest(regs);
+}
+
+bool guest_iret_failed(struct cpu_regs *regs)
+{
+    pv_failsafe(current_vcpu(), regs);
+    return exit_to_guest(regs);
+}
+
+bool idle_resume(struct cpu_regs *regs)
+{
+    softirq_raise(SOFTIRQ_SCHED);
+    return exit_to_guest(regs);
+}
+
+bool preempt_wanted(void)
+{
+    if (!current_vcpu())
+        return false;
+    cpu_sti_nop_cli();
+    const struct vcpu_info *info = current_vcpu()->info;
+    return READ_ONCE(cpu_info()->softirq) != 0 ||
+           (info->evtchn_upcall_pending && !info->evtchn_upcall_mask);
+}
+
+// --- faults of our own ---
+
+static void print_backtrace(u64 rbp, u64 rip)
+{
+    for (u32 depth = 0; depth < 24; depth++) {
+        u64 off = 0;
+        const char *name = symbol_lookup(rip, &off);
+        printk(LOG_ERR, "   [%016llx] %s+0x%llx", (unsigned long long)rip, name ? name : "?",
+               (unsigned long long)off);
+        u64 frame[2];
+        if (rbp < VIRT_BASE || copy8_fixup(frame, (const void *)rbp, 2) != 0)
+            break;
+        rbp = frame[0];
+        rip = frame[1];
+        if (rip < (u64)image_start || rip >= (u64)text_end)
+            break;
+    }
+}
+
+static void print_regs(const struct cpu_regs *r)
+{
+    typedef unsigned long long ull;
+    printk(LOG_ERR, "rip %016llx  cs %04x  rflags %08llx  vector %u  error %04x", (ull)r->rip, r->cs,
+           (ull)r->rflags, r->vector, r->error_code);
+    printk(LOG_ERR, "rax %016llx  rbx %016llx  rcx %016llx", (ull)r->rax, (ull)r->rbx, (ull)r->rcx);
+    printk(LOG_ERR, "rdx %016llx  rsi %016llx  rdi %016llx", (ull)r->rdx, (ull)r->rsi, (ull)r->rdi);
+    printk(LOG_ERR, "rbp %016llx  rsp %016llx  r8  %016llx", (ull)r->rbp, (ull)r->rsp, (ull)r->r8);
+    printk(LOG_ERR, "r9  %016llx  r10 %016llx  r11 %016llx", (ull)r->r9, (ull)r->r10, (ull)r->r11);
+    printk(LOG_ERR, "r12 %016llx  r13 %016llx  r14 %016llx", (ull)r->r12, (ull)r->r13, (ull)r->r14);
+    printk(LOG_ERR, "r15 %016llx  cr2 %016llx  cr3 %016llx", (ull)r->r15, (ull)read_cr2(),
+           (ull)read_cr3());
+}
+
+void trap_print_state(const struct cpu_regs *regs)
+{
+    struct vcpu *v = cpu_count ? current_vcpu() : NULL;
+    if (cpu_count)
+        printk(LOG_ERR, "CPU %u", this_cpu()->id);
+    if (v)
+        printk(LOG_ERR, "domain %u vCPU %u (%s mode)", v->dom->id.v, v->id.v,
+               v->pv.kernel_mode ? "kernel" : "user");
+    if (regs) {
+        print_regs(regs);
+        if (!(regs->cs & 3))
+            print_backtrace(regs->rbp, regs->rip);
+    } else {
+        print_backtrace((u64)__builtin_frame_address(0), (u64)__builtin_return_address(0));
+    }
+}
+
+void trap_nmi(struct cpu_regs *regs)
+{
+    (void)regs;
+    if (smp_stopping())
+        for (;;)
+            cpu_hlt();
+}
+
+void trap_from_hv(struct cpu_regs *regs)
+{
+    if (regs->vector == VEC_NMI) {
+        trap_nmi(regs);
+        return;
+    }
+    if (regs->vector >= 32) {
+        interrupt(regs);
+        return;
+    }
+    if (fixed_up(regs))
+        return;
+    if (regs->vector == VEC_DB) {
+        write_dr7(PV_DR7_FIXED); // a guest's breakpoint on something that we touch for it
+        return;
+    }
+    console_force_unlock();
+    printk(LOG_ERR, "exception %u in the hypervisor", regs->vector);
+    trap_print_state(regs);
+    panic("exception %u at %016llx", regs->vector, (unsigned long long)regs->rip);
+}

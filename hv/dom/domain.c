@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: MIT
+// The life of domains and vCPUs.
+#include "dom/domain.h"
+#include <xen/sched.h>
+#include "abi/errno.h"
+#include "boot/globals.h"
+#include "cpu/power.h"
+#include "cpu/time.h"
+#include "cpu/traps.h"
+#include "dom/grant.h"
+#include "io/pirq.h"
+#include "lib/printk.h"
+#include "mm/heap.h"
+#include "mm/shared.h"
+#include "pv/mmu.h"
+#include "sched/sched.h"
+
+struct domain *dom0;
+
+struct domain *domain_get(dom_id_t id, struct domain *self)
+{
+    struct domain *d = id.v == DOMID_SELF ? self : dom0 && id.v == dom0->id.v ? dom0 : NULL;
+    if (d)
+        domain_hold(d);
+    return d;
+}
+
+void domain_hold(struct domain *d)
+{
+    __atomic_fetch_add(&d->refs, 1, __ATOMIC_RELAXED);
+}
+
+void domain_put(struct domain *d)
+{
+    __atomic_fetch_sub(&d->refs, 1, __ATOMIC_ACQ_REL);
+}
+
+struct domain *domain_by_owner(u16 owner)
+{
+    return dom0 && owner == frame_owner_id(dom0) ? dom0 : NULL;
+}
+
+struct domain *domain_create(dom_id_t id, bool privileged, u32 vcpus, u64 frames_max)
+{
+    struct domain *d = heap_new(struct domain);
+    if (!d)
+        return NULL;
+    d->id = id;
+    d->privileged = privileged;
+    d->vcpu_count = vcpus;
+    d->frames_max = frames_max;
+    d->refs = 1;
+    spin_lock_init(&d->lock, LOCK_DOMAIN);
+    spin_lock_init(&d->mmu_lock, LOCK_MMU);
+    d->shared = shared_page_alloc(d);
+    if (!d->shared || evtchn_domain_init(d, ~0u) != 0 || grant_init(d) != 0) {
+        shared_page_free(d->shared);
+        heap_free(d);
+        return NULL;
+    }
+    // Until a vCPU has registered a place of its own, all its upcalls are masked.
+    for (u32 i = 0; i < ARRAY_SIZE(d->shared->vcpu_info); i++)
+        d->shared->vcpu_info[i].evtchn_upcall_mask = 1;
+    domain_update_wallclock(d);
+    return d;
+}
+
+static void singleshot_fired(void *data)
+{
+    evtchn_send_virq(data, VIRQ_TIMER);
+}
+
+static void periodic_fired(void *data)
+{
+    struct vcpu *v = data;
+    u64 period = READ_ONCE(v->period);
+    if (period == 0)
+        return;
+    timer_set(&v->periodic, MAX(v->periodic.expires + period, time_now()));
+    evtchn_send_virq(v, VIRQ_TIMER);
+}
+
+static void poll_fired(void *data)
+{
+    struct vcpu *v = data;
+    evtchn_poll_end(v);
+    sched_clear(v, VCPU_BLOCKED);
+}
+
+struct vcpu *vcpu_create(struct domain *d, u32 id)
+{
+    static struct vcpu_info dummy; // for vCPUs beyond the shared page's, until they register
+    struct vcpu *v = heap_new(struct vcpu);
+    if (!v)
+        return NULL;
+    v->dom = d;
+    v->id = VCPU_ID(id);
+    if (pv_vcpu_init(v) != 0) {
+        heap_free(v);
+        return NULL;
+    }
+    dummy.evtchn_upcall_mask = 1;
+    v->info = id < XEN_LEGACY_MAX_VCPUS ? &d->shared->vcpu_info[id] : &dummy;
+    evtchn_vcpu_init(v);
+    timer_init(&v->singleshot, singleshot_fired, v);
+    timer_init(&v->periodic, periodic_fired, v);
+    timer_init(&v->poll, poll_fired, v);
+    sched_vcpu_init(v, id % cpu_count, options.dom0_vcpus_pin && d->privileged);
+    vcpu_update_time(v);
+    d->vcpu[id] = v;
+    return v;
+}
+
+void vcpu_notify_events(struct vcpu *v)
+{
+    if (READ_ONCE(v->flags) & VCPU_BLOCKED)
+        sched_clear(v, VCPU_BLOCKED);
+    else
+        sched_kick(v);
+}
+
+void vcpu_poll_wake(struct vcpu *v)
+{
+    sched_clear(v, VCPU_BLOCKED);
+}
+
+// --- time in guest memory ---
+
+// A version that is odd while the fields change (xen ABI: xen.h, struct vcpu_time_info).
+static void fill_time(struct vcpu_time_info *t)
+{
+    struct time_scale s = time_scale();
+    WRITE_ONCE(t->version, (t->version | 1));
+    __atomic_thread_fence(__ATOMIC_RELEASE); // pairs with the guest's read barrier
+    t->tsc_timestamp = s.tsc_base;
+    t->system_time = 0;
+    t->tsc_to_system_mul = s.mul;
+    t->tsc_shift = s.shift;
+    t->flags = XEN_PVCLOCK_TSC_STABLE_BIT;
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    WRITE_ONCE(t->version, t->version + 1);
+}
+
+void vcpu_update_time(struct vcpu *v)
+{
+    fill_time(&v->info->time);
+    if (!v->time_area)
+        return;
+    struct vcpu_time_info t;
+    if (guest_copy_in(&t, GUEST_PTR(v->time_area), sizeof(t)) != 0)
+        return;
+    fill_time(&t);
+    if (guest_copy_out(GUEST_PTR(v->time_area), &t, sizeof(t)) != 0)
+        v->time_area = 0;
+}
+
+void domain_update_wallclock(struct domain *d)
+{
+    struct shared_info *s = d->shared;
+    u64 base = time_wallclock_base() + (u64)d->time_offset * 1000000000;
+    WRITE_ONCE(s->wc_version, s->wc_version | 1);
+    __atomic_thread_fence(__ATOMIC_RELEASE); // pairs with the guest's read barrier
+    s->wc_sec = (u32)(base / 1000000000);
+    s->wc_sec_hi = (u32)(base / 1000000000 >> 32);
+    s->wc_nsec = (u32)(base % 1000000000);
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    WRITE_ONCE(s->wc_version, s->wc_version + 1);
+}
+
+// --- guest frames that the hypervisor works in ---
+
+void *domain_map_guest_frame(struct domain *d, gfn_t gfn, mfn_t *mfn)
+{
+    mfn_t m = MFN(gfn.v); // a PV guest names machine frames
+    if (!frame_get(m, d))
+        return NULL;
+    if (frame_get_writable(m) != 0) {
+        frame_put(m);
+        return NULL;
+    }
+    *mfn = m;
+    return mfn_virt(m);
+}
+
+void domain_unmap_guest_frame(struct domain *d, void *map)
+{
+    (void)d;
+    mfn_t m = virt_mfn(map);
+    frame_put_type(m);
+    frame_put(m);
+}
+
+// --- the end ---
+
+static const char *const reason_name[] = {
+    [SHUTDOWN_poweroff] = "poweroff", [SHUTDOWN_reboot] = "reboot", [SHUTDOWN_suspend] = "suspend",
+    [SHUTDOWN_crash] = "crash",       [SHUTDOWN_watchdog] = "watchdog",
+    [SHUTDOWN_soft_reset] = "soft reset",
+};
+
+static NORETURN void machine_end(u32 reason)
+{
+    const char *name = reason < ARRAY_SIZE(reason_name) ? reason_name[reason] : "unknown reason";
+    printk(LOG_ERR, "domain 0 has shut down: %s", name);
+    if (reason == SHUTDOWN_poweroff || options.noreboot)
+        machine_halt();
+    machine_reboot();
+}
+
+void domain_shutdown(struct domain *d, u32 reason)
+{
+    spin_lock(&d->lock);
+    if (d->state == DOMAIN_RUNNING) {
+        d->state = DOMAIN_SHUTDOWN;
+        d->shutdown_reason = reason;
+    }
+    spin_unlock(&d->lock);
+    if (d == dom0)
+        machine_end(reason);
+    struct vcpu *v;
+    for_each_vcpu (d, v)
+        sched_set(v, VCPU_PAUSED);
+}
+
+// The entries that translate an address in the current tables, for a crash report.
+static void print_walk(struct vcpu *v, u64 va)
+{
+    mfn_t table = v->pv.kernel_mode ? v->pv.l4_kernel : v->pv.l4_user;
+    printk(LOG_ERR, "page-table walk for %016llx:", (unsigned long long)va);
+    for (u32 level = 4; level >= 1 && mfn_valid(table); level--) {
+        u32 slot = (u32)(va >> (PAGE_SHIFT + 9 * (level - 1))) & 511;
+        u64 pte = ((const u64 *)mfn_virt(table))[slot];
+        printk(LOG_ERR, "  L%u mfn %06llx [%3u] = %016llx", level, (unsigned long long)table.v,
+               slot, (unsigned long long)pte);
+        if (!(pte & PTE_P))
+            break;
+        table = pte_mfn(pte);
+    }
+}
+
+static void print_stack(const struct cpu_regs *r)
+{
+    printk(LOG_ERR, "guest stack at %016llx:", (unsigned long long)r->rsp);
+    for (u32 line = 0; line < 6; line++) {
+        u64 w[4];
+        if (guest_copy_in(w, GUEST_PTR(r->rsp + line * sizeof(w)), sizeof(w)) != 0) {
+            printk(LOG_ERR, "  not readable");
+            return;
+        }
+        printk(LOG_ERR, "  %016llx %016llx %016llx %016llx", (unsigned long long)w[0],
+               (unsigned long long)w[1], (unsigned long long)w[2], (unsigned long long)w[3]);
+    }
+}
+
+void domain_crash(struct domain *d, const char *why)
+{
+    struct vcpu *v = current_vcpu();
+    printk(LOG_ERR, "domain %u crashed: %s", d->id.v, why);
+    if (v && v->dom == d) {
+        const struct cpu_regs *r = &cpu_info()->regs;
+        trap_print_state(r);
+        print_stack(r);
+        print_walk(v, r->rip);
+        print_walk(v, v->info->arch.cr2);
+    }
+    trap_print_state(NULL);
+    domain_shutdown(d, SHUTDOWN_crash);
+}

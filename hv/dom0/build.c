@@ -1,0 +1,459 @@
+// SPDX-License-Identifier: MIT
+// Domain 0's start of day (xen ABI: xen.h, "Start-of-day memory layout"): kernel, p2m list,
+// start_info, page tables and stack in one virtual region, the initrd behind it or in it, all in
+// frames of the domain's own; then the tables are validated like any guest's.
+//
+//   v_start   kernel image
+//             initrd                      unless it is handed over by frame number
+//             p2m list                    unless the kernel wants it elsewhere
+//             start_info
+//             page tables                 mapped read-only
+//             stack
+//   v_end     4 MiB boundary, at least 512 KiB behind the stack
+//   pfns of v_end on:  initrd (by frame number); p2m list with its page tables
+#include "dom0/build.h"
+#include "abi/xen.h"
+#include "boot/globals.h"
+#include "cpu/cpu.h"
+#include "cpu/x86.h"
+#include "dom/domain.h"
+#include "dom0/kimage.h"
+#include "lib/printk.h"
+#include "lib/string.h"
+#include "mm/frame.h"
+#include "mm/m2p.h"
+#include "pv/mmu.h"
+#include "sched/sched.h"
+
+enum { HYPERCALL_STUB_BYTES = 32, HYPERCALL_STUBS = 4096 / 32 };
+#define SIZE_4M   ((u64)4 << 20)
+#define SIZE_512K ((u64)512 << 10)
+#define PT_FLAGS  (PTE_P | PTE_W | PTE_U | PTE_A | PTE_D)
+
+struct build {
+    struct domain *d;
+    const struct boot_module *kernel, *initrd;
+    struct kimage k;
+    u64 nr_pages;
+    u64 *p2m; // [pfn] -> mfn, the hypervisor's copy while building
+    u64 v_start, v_end;
+    u64 v_initrd, v_p2m, v_start_info, v_tables, v_stack;
+    u64 table_frames;       // of the region
+    u64 initrd_pfn, initrd_pages;
+    u64 p2m_pfn, p2m_pages; // list frames only
+    u64 p2m_table_frames;   // page tables of a p2m list elsewhere
+    u64 next_table;         // pfn of the next unused page-table frame
+};
+
+static u64 pages_of(u64 bytes)
+{
+    return (bytes + PAGE_SIZE - 1) >> PAGE_SHIFT;
+}
+
+static u64 pfn_of(const struct build *b, u64 va)
+{
+    return (va - b->k.virt_base) >> PAGE_SHIFT;
+}
+
+static void *pfn_virt(const struct build *b, u64 pfn)
+{
+    return mfn_virt(MFN(b->p2m[pfn]));
+}
+
+// --- temporary memory ---
+
+static u32 order_of(u64 bytes)
+{
+    u32 order = 0;
+    while ((PAGE_SIZE << order) < bytes)
+        order++;
+    return order;
+}
+
+static void *temp_alloc(u64 bytes)
+{
+    mfn_t m = frames_alloc(order_of(bytes), MFN_NONE);
+    return mfn_eq(m, MFN_NONE) ? NULL : mfn_virt(m);
+}
+
+static void temp_free(void *p, u64 bytes)
+{
+    if (p)
+        frames_free(virt_mfn(p), order_of(bytes));
+}
+
+// --- layout ---
+
+// Tables that map [start, end): one for each 2 MiB, 1 GiB and 512 GiB touched.
+static u64 tables_for(u64 start, u64 end)
+{
+    u64 n = 0;
+    for (u32 shift = 21; shift <= 39; shift += 9)
+        n += ((end - 1) >> shift) - (start >> shift) + 1;
+    return n;
+}
+
+static void place_region(struct build *b)
+{
+    u64 at = b->k.virt_end;
+    bool initrd_by_pfn = b->k.mod_start_pfn != 0;
+    bool p2m_elsewhere = b->k.init_p2m != KIMAGE_NONE;
+    b->v_start = align_down(b->k.virt_start, SIZE_4M);
+    b->v_initrd = at;
+    at += initrd_by_pfn ? 0 : b->initrd_pages << PAGE_SHIFT;
+    b->v_p2m = p2m_elsewhere ? b->k.init_p2m : at;
+    at += p2m_elsewhere ? 0 : b->p2m_pages << PAGE_SHIFT;
+    b->v_start_info = at;
+    b->v_tables = at + PAGE_SIZE;
+    for (b->table_frames = 1;; b->table_frames++) {
+        b->v_stack = b->v_tables + (b->table_frames << PAGE_SHIFT);
+        b->v_end = align_up(b->v_stack + PAGE_SIZE + SIZE_512K, SIZE_4M);
+        if (1 + tables_for(b->v_start, b->v_end) <= b->table_frames)
+            break;
+    }
+    u64 pfn = pfn_of(b, b->v_end);
+    b->initrd_pfn = initrd_by_pfn ? pfn : pfn_of(b, b->v_initrd);
+    pfn += initrd_by_pfn ? b->initrd_pages : 0;
+    b->p2m_pfn = p2m_elsewhere ? pfn : pfn_of(b, b->v_p2m);
+    b->p2m_table_frames =
+        p2m_elsewhere ? tables_for(b->v_p2m, b->v_p2m + (b->p2m_pages << PAGE_SHIFT)) : 0;
+}
+
+static const char *plan(struct build *b)
+{
+    u64 avail = frames_free_count();
+    b->nr_pages = dom0_mem_resolve(&options, avail);
+    b->p2m_pages = pages_of(b->nr_pages * 8);
+    b->initrd_pages = b->initrd ? pages_of(b->initrd->size) : 0;
+    place_region(b);
+    u64 need = b->p2m_pfn + b->p2m_pages + b->p2m_table_frames;
+    need = MAX(need, pfn_of(b, b->v_end) + b->initrd_pages);
+    if (options.dom0_mem.set && !options.dom0_mem.negative &&
+        options.dom0_mem.bytes >> PAGE_SHIFT > avail)
+        printk(LOG_WARN, "dom0_mem asks for %llu MiB, only %llu MiB are free: dom0 gets %llu MiB",
+               (unsigned long long)options.dom0_mem.bytes >> 20, (unsigned long long)avail >> 8,
+               (unsigned long long)b->nr_pages >> 8);
+    if (need > b->nr_pages) {
+        printk(LOG_ERR, "dom0 has %llu MiB; its kernel, initrd (%llu MiB) and tables need %llu MiB",
+               (unsigned long long)b->nr_pages >> 8, (unsigned long long)b->initrd_pages >> 8,
+               (unsigned long long)(need >> 8) + 1);
+        return "dom0 memory is too small for its kernel and initrd; give dom0_mem= a larger size";
+    }
+    return NULL;
+}
+
+// --- memory ---
+
+static void give(struct build *b, u64 pfn, mfn_t m)
+{
+    b->p2m[pfn] = m.v;
+    m2p_set(m, pfn);
+    frame_assign(m, b->d);
+}
+
+static bool in_initrd(const struct build *b, u64 pfn)
+{
+    return pfn - b->initrd_pfn < b->initrd_pages;
+}
+
+// The initrd's frames, as the boot loader left them, become the domain's.
+static void give_initrd(struct build *b)
+{
+    for (u64 i = 0; i < b->initrd_pages; i++)
+        give(b, b->initrd_pfn + i, mfn_add(maddr_to_mfn(b->initrd->start), i));
+    u64 tail = (b->initrd_pages << PAGE_SHIFT) - b->initrd->size;
+    if (tail)
+        memset((u8 *)maddr_virt(b->initrd->start) + b->initrd->size, 0, tail);
+}
+
+static const char *give_memory(struct build *b)
+{
+    u32 order = 18;
+    for (u64 pfn = 0; pfn < b->nr_pages;) {
+        if (in_initrd(b, pfn)) {
+            pfn = b->initrd_pfn + b->initrd_pages;
+            continue;
+        }
+        u64 room = (pfn < b->initrd_pfn ? MIN(b->initrd_pfn, b->nr_pages) : b->nr_pages) - pfn;
+        while ((u64)1 << order > room)
+            order--;
+        mfn_t m = frames_alloc(order, MFN_NONE);
+        if (mfn_eq(m, MFN_NONE)) {
+            if (order-- == 0)
+                return "memory ran out while building dom0; lower dom0_mem=";
+            continue;
+        }
+        for (u64 i = 0; i < (u64)1 << order; i++)
+            give(b, pfn + i, mfn_add(m, i));
+        pfn += (u64)1 << order;
+        order = 18;
+    }
+    return NULL;
+}
+
+// --- contents ---
+
+static const char *put_bytes(void *ctx, u64 virt, const void *src, u64 bytes)
+{
+    struct build *b = ctx;
+    while (bytes > 0) {
+        u64 n = MIN(bytes, PAGE_SIZE - (virt & ~PAGE_MASK));
+        u8 *dst = (u8 *)pfn_virt(b, pfn_of(b, virt)) + (virt & ~PAGE_MASK);
+        if (src) {
+            memcpy(dst, src, n);
+            src = (const u8 *)src + n;
+        } else {
+            memset(dst, 0, n);
+        }
+        virt += n;
+        bytes -= n;
+    }
+    return NULL;
+}
+
+static u64 *new_table(struct build *b, u64 *pte)
+{
+    u64 pfn = b->next_table++;
+    u64 *t = memset(pfn_virt(b, pfn), 0, PAGE_SIZE);
+    *pte = b->p2m[pfn] << PAGE_SHIFT | PT_FLAGS;
+    return t;
+}
+
+static u64 *slot_for(struct build *b, u64 *l4, u64 va)
+{
+    u64 *table = l4;
+    for (u32 shift = 39; shift > 12; shift -= 9) {
+        u64 *slot = &table[va >> shift & 511];
+        table = *slot & PTE_P ? mfn_virt(pte_mfn(*slot)) : new_table(b, slot);
+    }
+    return &table[va >> 12 & 511];
+}
+
+static bool is_table_va(const struct build *b, u64 va)
+{
+    return va >= b->v_tables && va < b->v_stack;
+}
+
+static void build_tables(struct build *b)
+{
+    u64 *l4 = memset(pfn_virt(b, pfn_of(b, b->v_tables)), 0, PAGE_SIZE);
+    b->next_table = pfn_of(b, b->v_tables) + 1;
+    for (u64 va = b->v_start; va < b->v_end; va += PAGE_SIZE) {
+        u64 pte = b->p2m[pfn_of(b, va)] << PAGE_SHIFT | PT_FLAGS;
+        *slot_for(b, l4, va) = is_table_va(b, va) ? pte & ~(u64)PTE_W : pte;
+    }
+    if (b->p2m_table_frames == 0)
+        return;
+    b->next_table = b->p2m_pfn + b->p2m_pages;
+    for (u64 i = 0; i < b->p2m_pages; i++)
+        *slot_for(b, l4, b->v_p2m + i * PAGE_SIZE) = b->p2m[b->p2m_pfn + i] << PAGE_SHIFT |
+                                                     PT_FLAGS;
+}
+
+static void write_p2m(const struct build *b)
+{
+    for (u64 i = 0; i < b->p2m_pages; i++) {
+        u64 *page = pfn_virt(b, b->p2m_pfn + i);
+        u64 left = b->nr_pages - i * 512;
+        memcpy(page, b->p2m + i * 512, MIN(left, (u64)512) * 8);
+        if (left < 512)
+            memset(page + left, 0xff, (512 - left) * 8);
+    }
+}
+
+// Each stub: rcx, r11 saved around syscall; iret's leaves an iret_context (xen ABI: xen-x86_64.h).
+static void write_hypercall_page(u8 *page)
+{
+    memset(page, 0xcc, PAGE_SIZE);
+    for (u32 i = 0; i < HYPERCALL_STUBS; i++) {
+        u8 *p = page + i * HYPERCALL_STUB_BYTES;
+        static const u8 call[] = {0x51, 0x41, 0x53, 0xb8, 0, 0, 0, 0, 0x0f, 0x05, 0x41, 0x5b,
+                                  0x59, 0xc3};
+        static const u8 iret[] = {0x51, 0x41, 0x53, 0x50, 0xb8, 0, 0, 0, 0, 0x0f, 0x05};
+        bool is_iret = i == __HYPERVISOR_iret;
+        memcpy(p, is_iret ? iret : call, is_iret ? sizeof(iret) : sizeof(call));
+        memcpy(p + (is_iret ? 5 : 4), &i, 4);
+    }
+}
+
+static void write_start_info(struct build *b)
+{
+    struct start_info *si = memset(pfn_virt(b, pfn_of(b, b->v_start_info)), 0, PAGE_SIZE);
+    bool initrd_by_pfn = b->k.mod_start_pfn != 0;
+    strlcpy(si->magic, "xen-3.0-x86_64", sizeof(si->magic));
+    si->nr_pages = b->nr_pages;
+    si->shared_info = mfn_to_maddr(virt_mfn(b->d->shared)).v;
+    si->flags = SIF_PRIVILEGED | SIF_INITDOMAIN;
+    si->pt_base = b->v_tables;
+    si->nr_pt_frames = b->table_frames;
+    si->mfn_list = b->v_p2m;
+    if (b->p2m_table_frames) {
+        si->first_p2m_pfn = b->p2m_pfn;
+        si->nr_p2m_frames = b->p2m_pages + b->p2m_table_frames;
+    }
+    if (b->initrd) {
+        si->mod_start = initrd_by_pfn ? b->initrd_pfn : b->v_initrd;
+        si->mod_len = b->initrd->size;
+        si->flags |= initrd_by_pfn ? SIF_MOD_START_PFN : 0;
+    }
+    strlcpy((char *)si->cmd_line, b->kernel->args, sizeof(si->cmd_line));
+    if (!boot_info.efi) {
+        struct dom0_vga_console_info *vga = (void *)(si + 1);
+        vga->video_type = XEN_VGATYPE_TEXT_MODE_3;
+        vga->u.text_mode_3 = (__typeof__(vga->u.text_mode_3)){
+            .font_height = 16, .cursor_x = 0, .cursor_y = 24, .rows = 25, .columns = 80};
+        si->console.dom0.info_off = sizeof(*si);
+        si->console.dom0.info_size = sizeof(*vga);
+    }
+}
+
+// --- the vCPU ---
+
+static const char *start_vcpu(struct build *b)
+{
+    struct vcpu_guest_context *c = temp_alloc(sizeof(*c));
+    if (!c)
+        return "no memory for dom0's first vCPU";
+    memset(c, 0, sizeof(*c));
+    c->flags = VGCF_in_kernel | VGCF_online;
+    c->user_regs.rip = b->k.entry;
+    c->user_regs.rsp = b->v_stack + PAGE_SIZE;
+    c->user_regs.rsi = b->v_start_info;
+    c->user_regs.rflags = RFLAGS_IF;
+    c->user_regs.cs = FLAT_KERNEL_CS;
+    c->user_regs.ss = FLAT_KERNEL_SS;
+    c->kernel_ss = FLAT_KERNEL_SS;
+    c->kernel_sp = c->user_regs.rsp;
+    c->ctrlreg[3] = b->p2m[pfn_of(b, b->v_tables)] << PAGE_SHIFT;
+    struct vcpu *v = b->d->vcpu[0];
+    int rc = pv_set_context(v, c);
+    temp_free(c, sizeof(*c));
+    if (rc != 0)
+        return "dom0's own page tables were refused: this is a bug in the domain builder";
+    sched_clear(v, VCPU_DOWN);
+    return NULL;
+}
+
+static const char *create_domain(struct build *b)
+{
+    u32 vcpus = dom0_vcpus_resolve(&options, cpu_count);
+    u64 avail = frames_free_count();
+    b->d = domain_create(DOM_ID(0), true, vcpus, dom0_mem_limit(&options, avail));
+    if (!b->d)
+        return "no memory for dom0's structures";
+    dom0 = b->d;
+    for (u32 i = 0; i < vcpus; i++)
+        if (!vcpu_create(b->d, i))
+            return "no memory for dom0's vCPUs; lower dom0_max_vcpus=";
+    return NULL;
+}
+
+static const char *pin_tables(struct build *b)
+{
+    mfn_t l4 = MFN(b->p2m[pfn_of(b, b->v_tables)]);
+    spin_lock(&b->d->mmu_lock);
+    int rc = mmu_pin(b->d, l4, FT_L4);
+    spin_unlock(&b->d->mmu_lock);
+    return rc ? "dom0's page tables were refused: this is a bug in the domain builder" : NULL;
+}
+
+static const char *build_from_elf(struct build *b, const void *elf)
+{
+    const char *error = plan(b);
+    if (error)
+        return error;
+    u64 p2m_bytes = b->nr_pages * 8;
+    b->p2m = temp_alloc(p2m_bytes);
+    if (!b->p2m)
+        return "no memory to build dom0; lower dom0_mem=";
+    give_initrd(b);
+    error = give_memory(b);
+    if (!error)
+        error = kimage_load(elf, &b->k, put_bytes, b);
+    if (error)
+        return error;
+    if (b->k.hypercall_page != KIMAGE_NONE)
+        write_hypercall_page(pfn_virt(b, pfn_of(b, b->k.hypercall_page)));
+    build_tables(b);
+    write_p2m(b);
+    write_start_info(b);
+    printk(LOG_INFO, "dom0: %s, %llu MiB, %u vCPUs, kernel at %llx, entry %llx", b->k.guest_os,
+           (unsigned long long)b->nr_pages >> 8, b->d->vcpu_count,
+           (unsigned long long)b->k.virt_start, (unsigned long long)b->k.entry);
+    error = pin_tables(b);
+    if (!error)
+        error = start_vcpu(b);
+    temp_free(b->p2m, p2m_bytes);
+    return error;
+}
+
+static void free_module(const struct boot_module *m)
+{
+    u64 first = (m->start.v + PAGE_SIZE - 1) >> PAGE_SHIFT;
+    u64 end = (m->start.v + m->size) >> PAGE_SHIFT;
+    if (first < end)
+        frames_add(MFN(first), MFN(end));
+}
+
+// A module that does not begin on a page boundary moves to one that does.
+static const char *align_module(struct boot_module *m)
+{
+    if (!(m->start.v & ~PAGE_MASK))
+        return NULL;
+    void *p = temp_alloc(m->size);
+    if (!p)
+        return "no memory to move the initrd to a page boundary";
+    memcpy(p, maddr_virt(m->start), m->size);
+    free_module(m);
+    m->start = mfn_to_maddr(virt_mfn(p));
+    return NULL;
+}
+
+// The packing libraries read their stack-protector canary at %fs:0x28 (dom0/unpack.h).
+static void set_canary(void)
+{
+    static u64 canary[8];
+    wrmsr(MSR_FS_BASE, (u64)canary);
+}
+
+static const char *unpack_kernel(const struct kimage_payload *p, void **elf)
+{
+    u64 scratch_bytes = unpack_scratch_bytes(p->kind, p->data, p->bytes);
+    void *scratch = scratch_bytes ? temp_alloc(scratch_bytes) : NULL;
+    *elf = temp_alloc(p->unpacked_bytes);
+    const char *error = "not enough memory to unpack the dom0 kernel; give the machine more";
+    if (*elf && (scratch || !scratch_bytes))
+        error = kimage_unpack(p, *elf, scratch, scratch_bytes);
+    temp_free(scratch, scratch_bytes);
+    return error;
+}
+
+const char *dom0_build(struct boot_info *bi)
+{
+    static struct build b;
+    struct kimage_payload p;
+    void *elf = NULL;
+    set_canary();
+    if (bi->module_count == 0)
+        return "no kernel module: pass dom0's kernel as the first module (QEMU: -initrd "
+               "\"vmlinuz ARGS,initrd.img\"; GRUB: module2)";
+    b.kernel = &bi->module[0];
+    b.initrd = bi->module_count > 1 && bi->module[1].size ? &bi->module[1] : NULL;
+    const char *error = kimage_find_payload(maddr_virt(b.kernel->start), b.kernel->size, &p);
+    if (!error && p.kind != COMPRESSION_NONE)
+        error = unpack_kernel(&p, &elf);
+    const void *image = elf ? elf : p.data;
+    u64 image_bytes = elf ? p.unpacked_bytes : p.bytes;
+    if (!error)
+        error = kimage_parse(image, image_bytes, &b.k);
+    if (!error && b.initrd)
+        error = align_module(&bi->module[1]);
+    if (!error)
+        error = create_domain(&b);
+    if (!error)
+        error = build_from_elf(&b, image);
+    temp_free(elf, p.unpacked_bytes);
+    if (!error)
+        free_module(b.kernel);
+    return error;
+}

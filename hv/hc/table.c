@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+// The hypercall matrix, the dispatcher and multicall. docs/abi.md is generated from the matrix.
+#include "hc/table.h"
+#include "abi/errno.h"
+#include "hc/continue.h"
+
+const struct hc_row hc_table[] = {
+    [__HYPERVISOR_set_trap_table] = {"set_trap_table", hc_set_trap_table, "trap_exceptions"},
+    [__HYPERVISOR_mmu_update] = {"mmu_update", hc_mmu_update, "mmu_update"},
+    [__HYPERVISOR_set_gdt] = {"set_gdt", hc_set_gdt, "set_gdt"},
+    [__HYPERVISOR_stack_switch] = {"stack_switch", hc_stack_switch, "stack_switch"},
+    [__HYPERVISOR_set_callbacks] = {"set_callbacks", hc_set_callbacks, "callback_op"},
+    [__HYPERVISOR_fpu_taskswitch] = {"fpu_taskswitch", hc_fpu_taskswitch, "fpu_taskswitch"},
+    [__HYPERVISOR_sched_op_compat] = {"sched_op_compat", hc_sched_op_compat, NULL},
+    [__HYPERVISOR_platform_op] = {"platform_op", hc_platform_op, "platform_op"},
+    [__HYPERVISOR_set_debugreg] = {"set_debugreg", hc_set_debugreg, "debugreg"},
+    [__HYPERVISOR_get_debugreg] = {"get_debugreg", hc_get_debugreg, "debugreg"},
+    [__HYPERVISOR_update_descriptor] = {"update_descriptor", hc_update_descriptor,
+                                        "update_descriptor"},
+    [__HYPERVISOR_memory_op] = {"memory_op", hc_memory_op, "memory_op"},
+    [__HYPERVISOR_multicall] = {"multicall", hc_multicall, "multicall"},
+    [__HYPERVISOR_update_va_mapping] = {"update_va_mapping", hc_update_va_mapping,
+                                        "update_va_mapping"},
+    [__HYPERVISOR_set_timer_op] = {"set_timer_op", hc_set_timer_op, "set_timer_op"},
+    [__HYPERVISOR_event_channel_op_compat] = {"event_channel_op_compat", hc_event_op_compat, NULL},
+    [__HYPERVISOR_xen_version] = {"xen_version", hc_xen_version, "xen_version"},
+    [__HYPERVISOR_console_io] = {"console_io", hc_console_io, "console_io"},
+    [__HYPERVISOR_physdev_op_compat] = {"physdev_op_compat", hc_physdev_op_compat, NULL},
+    [__HYPERVISOR_grant_table_op] = {"grant_table_op", hc_grant_table_op, "grant_table"},
+    [__HYPERVISOR_vm_assist] = {"vm_assist", hc_vm_assist, "vm_assist"},
+    [__HYPERVISOR_update_va_mapping_otherdomain] = {"update_va_mapping_otherdomain",
+                                                    hc_update_va_mapping_otherdomain, NULL},
+    [__HYPERVISOR_iret] = {"iret", hc_iret, "iret"},
+    [__HYPERVISOR_vcpu_op] = {"vcpu_op", hc_vcpu_op, "vcpu_op"},
+    [__HYPERVISOR_set_segment_base] = {"set_segment_base", hc_set_segment_base,
+                                       "set_segment_base"},
+    [__HYPERVISOR_mmuext_op] = {"mmuext_op", hc_mmuext_op, "mmuext_op"},
+    [__HYPERVISOR_xsm_op] = {"xsm_op", NULL, NULL},
+    [__HYPERVISOR_nmi_op] = {"nmi_op", hc_nmi_op, NULL},
+    [__HYPERVISOR_sched_op] = {"sched_op", hc_sched_op, "sched_op"},
+    [__HYPERVISOR_callback_op] = {"callback_op", hc_callback_op, "callback_op"},
+    [__HYPERVISOR_xenoprof_op] = {"xenoprof_op", NULL, NULL},
+    [__HYPERVISOR_event_channel_op] = {"event_channel_op", hc_event_op, "evtchn"},
+    [__HYPERVISOR_physdev_op] = {"physdev_op", hc_physdev_op, "physdev_op"},
+    [__HYPERVISOR_hvm_op] = {"hvm_op", NULL, NULL},
+    [__HYPERVISOR_sysctl] = {"sysctl", NULL, NULL},
+    [__HYPERVISOR_domctl] = {"domctl", NULL, NULL},
+    [__HYPERVISOR_kexec_op] = {"kexec_op", NULL, NULL},
+    [__HYPERVISOR_argo_op] = {"argo_op", NULL, NULL},
+    [__HYPERVISOR_xenpmu_op] = {"xenpmu_op", NULL, NULL},
+    [__HYPERVISOR_dm_op] = {"dm_op", NULL, NULL},
+    [__HYPERVISOR_hypfs_op] = {"hypfs_op", NULL, NULL},
+};
+const u32 hc_table_rows = ARRAY_SIZE(hc_table);
+
+enum { SYSCALL_BYTES = 2, MULTICALL_STEP = 16 };
+
+void hc_set_arg(struct vcpu *v, u32 index, u64 value)
+{
+    v->hc_arg[index] = value;
+}
+
+static hc_handler *handler_of(u64 nr)
+{
+    return nr < ARRAY_SIZE(hc_table) ? hc_table[guest_index(nr, ARRAY_SIZE(hc_table))].handler
+                                     : NULL;
+}
+
+// Repeats the hypercall with the arguments as the handler left them.
+static void repeat(struct vcpu *cur, struct cpu_regs *r, u64 nr)
+{
+    r->rdi = cur->hc_arg[0], r->rsi = cur->hc_arg[1], r->rdx = cur->hc_arg[2];
+    r->r10 = cur->hc_arg[3], r->r8 = cur->hc_arg[4];
+    r->rax = nr;
+    r->rip -= SYSCALL_BYTES;
+}
+
+void hc_dispatch(struct vcpu *cur, struct cpu_regs *r)
+{
+    u64 nr = r->rax;
+    hc_handler *fn = handler_of(nr);
+    if (unlikely(!fn)) {
+        r->rax = (u64)-ENOSYS;
+        return;
+    }
+    cur->hc_arg[0] = r->rdi, cur->hc_arg[1] = r->rsi, cur->hc_arg[2] = r->rdx;
+    cur->hc_arg[3] = r->r10, cur->hc_arg[4] = r->r8;
+    long rc = fn(cur, r->rdi, r->rsi, r->rdx, r->r10, r->r8);
+    if (unlikely(rc == -ERESTART_HC))
+        repeat(cur, r, nr);
+    else
+        r->rax = (u64)rc;
+}
+
+// xen ABI: xen.h, struct multicall_entry. The calls run in order; each gets its own result; a
+// failing one does not stop the others. A call that gives the CPU up is written back with what is
+// left of it, and the multicall goes on from there.
+long hc_multicall(struct vcpu *cur, u64 list, u64 count, u64 a2, u64 a3, u64 a4)
+{
+    (void)a2, (void)a3, (void)a4;
+    guest_ptr p = GUEST_PTR(list);
+    for (u64 i = 0; i < count; i++) {
+        struct multicall_entry e;
+        guest_ptr at = guest_ptr_add(p, i * sizeof(e));
+        if (guest_copy_in(&e, at, sizeof(e)) != 0)
+            return -EFAULT;
+        hc_handler *fn = handler_of(e.op);
+        for (u32 k = 0; k < 5; k++)
+            cur->hc_arg[k] = e.args[k];
+        long rc = -ENOSYS;
+        if (fn && fn != hc_multicall && fn != hc_iret)
+            rc = fn(cur, e.args[0], e.args[1], e.args[2], e.args[3], e.args[4]);
+        bool again = rc == -ERESTART_HC;
+        if (again) {
+            for (u32 k = 0; k < 5; k++)
+                e.args[k] = cur->hc_arg[k];
+            if (guest_copy_out(at, &e, sizeof(e)) != 0)
+                return -EFAULT;
+        } else {
+            u64 result = (u64)rc;
+            if (guest_copy_out(guest_ptr_add(at, offsetof(struct multicall_entry, result)), &result,
+                               sizeof(result)) != 0)
+                return -EFAULT;
+        }
+        if (again || (i + 1 < count && i % MULTICALL_STEP == MULTICALL_STEP - 1 &&
+                      preempt_wanted())) {
+            u64 done = again ? i : i + 1;
+            cur->hc_arg[0] = list + done * sizeof(e);
+            cur->hc_arg[1] = count - done;
+            return -ERESTART_HC;
+        }
+    }
+    return 0;
+}

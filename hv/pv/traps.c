@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: MIT
+// Traps of PV guests: which of them are ours, and how the others reach the guest's handler.
+//
+// Both halves of a 64-bit PV guest run in ring 3; `kernel_mode` tells which one does. A handler is
+// entered in kernel mode on this stack (xen ABI: arch-x86/xen.h, set_callbacks and set_trap_table;
+// Linux: arch/x86/xen/xen-asm.S), lowest address first:
+//
+//   rcx, r11, [failsafe: ds, es, fs, gs], [error code], rip, cs | upcall mask << 32, rflags, rsp, ss
+//
+// rcx and r11 are there because the way back may be a sysret. The RPL of the pushed CS tells where
+// the guest was: 0 in its kernel, 3 in its user mode. RFLAGS.IF shows the event mask, inverted.
+#include "pv/pv.h"
+#include "cpu/cpu.h"
+#include "cpu/traps.h"
+#include "cpu/x86.h"
+#include "dom/domain.h"
+#include "hc/guest_access.h"
+#include "pv/mmu.h"
+#include "sched/sched.h"
+
+enum { FRAME_WORDS_MAX = 12 };
+#define ERROR_VECTORS                                                                              \
+    (1u << VEC_DF | 1u << VEC_TS | 1u << VEC_NP | 1u << VEC_SS | 1u << VEC_GP | 1u << VEC_PF |     \
+     1u << VEC_AC)
+#define RFLAGS_HIDDEN (RFLAGS_IF | RFLAGS_IOPL)
+
+enum pf_error { PF_PRESENT = 1, PF_WRITE = 2, PF_USER = 4, PF_RESERVED = 8, PF_FETCH = 16 };
+
+u64 pv_rflags(u64 wanted)
+{
+    const u64 refused = RFLAGS_IOPL | RFLAGS_NT | RFLAGS_VM | RFLAGS_VIF | RFLAGS_VIP;
+    return ((wanted & 0x3fffff & ~refused) | RFLAGS_IF | RFLAGS_ONE) & ~(u64)0x8028;
+}
+
+void pv_set_trap(struct pv_vcpu *pv, const struct trap_info *t, u32 vector)
+{
+    pv->trap[vector] = (struct pv_trap){.address = t->address,
+                                        .cs = (u16)(t->cs | 3),
+                                        .dpl = TI_GET_DPL(t) & 3,
+                                        .mask_events = TI_GET_IF(t) != 0};
+}
+
+// Pushes a frame on the guest's kernel stack and sets the registers to enter `address` with
+// selector cs. `extra` words go between r11 and rip.
+static bool push_frame(struct vcpu *v, struct cpu_regs *r, u64 address, u16 cs, bool mask,
+                       const u64 *extra, u32 extra_count)
+{
+    struct pv_vcpu *pv = &v->pv;
+    u64 frame[FRAME_WORDS_MAX];
+    u32 n = 0;
+    u8 *upcall_mask = &v->info->evtchn_upcall_mask;
+    bool was_masked = READ_ONCE(*upcall_mask) & 1;
+    bool from_kernel = pv->kernel_mode;
+    u64 sp = from_kernel ? r->rsp : pv->kernel_sp;
+
+    frame[n++] = r->rcx;
+    frame[n++] = r->r11;
+    for (u32 i = 0; i < extra_count; i++)
+        frame[n++] = extra[i];
+    frame[n++] = r->rip;
+    frame[n++] = (u64)(from_kernel ? r->cs & ~3u : r->cs) | (u64)was_masked << 32;
+    frame[n++] = (r->rflags & ~(u64)RFLAGS_HIDDEN) | (was_masked ? 0 : RFLAGS_IF) |
+                 (u64)pv->iopl << 12;
+    frame[n++] = r->rsp;
+    frame[n++] = r->ss;
+    if (!from_kernel)
+        pv_toggle_mode(v);
+    sp = (sp & ~(u64)15) - n * 8;
+    if (address == 0 || guest_copy_out(GUEST_PTR(sp), frame, n * 8) != 0)
+        return false;
+    if (mask)
+        WRITE_ONCE(*upcall_mask, 1);
+    r->rsp = sp;
+    r->rip = address;
+    r->cs = cs;
+    r->ss = FLAT_RING3_SS64;
+    r->rflags &= ~(u64)(RFLAGS_TF | RFLAGS_RF | RFLAGS_NT | RFLAGS_AC | RFLAGS_VM);
+    r->vector = VECTOR_SYSCALL; // rcx and r11 are in the frame: sysret may be used
+    return true;
+}
+
+static void inject(struct vcpu *v, struct cpu_regs *r, u8 vector, const u64 *error)
+{
+    const struct pv_trap *t = &v->pv.trap[vector];
+    bool has_error = vector < 32 && (ERROR_VECTORS >> vector & 1);
+    if (!push_frame(v, r, t->address, t->cs, t->mask_events, error, has_error))
+        domain_crash(v->dom, t->address ? "its exception handler's stack is not writable"
+                                        : "exception without a handler");
+}
+
+void pv_inject(struct cpu_regs *regs, u8 vector, u32 error)
+{
+    u64 word = error;
+    inject(current_vcpu(), regs, vector, &word);
+}
+
+void pv_inject_pf(struct cpu_regs *regs, u64 address, u32 error)
+{
+    struct vcpu *v = current_vcpu();
+    v->info->arch.cr2 = address;
+    // The processor saw ring 3 in both modes; the guest wants to know its own.
+    error = v->pv.kernel_mode ? error & ~(u32)PF_USER : error | PF_USER;
+    pv_inject(regs, VEC_PF, error);
+}
+
+// --- events ---
+
+static void enter_callback(struct vcpu *v, struct cpu_regs *r, const struct pv_callback *cb)
+{
+    if (!push_frame(v, r, cb->address, FLAT_RING3_CS64, cb->mask_events, NULL, 0))
+        domain_crash(v->dom, "its callback's stack is not writable, or it has no callback");
+}
+
+bool pv_deliver_events(struct vcpu *v, struct cpu_regs *r)
+{
+    if (v->pv.nmi_pending && !v->pv.nmi_masked && v->pv.nmi.address) {
+        v->pv.nmi_pending = false;
+        v->pv.nmi_masked = true;
+        enter_callback(v, r, &v->pv.nmi);
+        return true;
+    }
+    if (!READ_ONCE(v->info->evtchn_upcall_pending) || READ_ONCE(v->info->evtchn_upcall_mask) ||
+        v->pv.event.address == 0)
+        return false;
+    enter_callback(v, r, &v->pv.event);
+    return true;
+}
+
+void pv_syscall(struct vcpu *v, struct cpu_regs *r)
+{
+    const struct pv_callback *cb = &v->pv.syscall;
+    if (cb->address == 0) {
+        r->rip -= 2;
+        pv_inject(r, VEC_UD, 0);
+        return;
+    }
+    enter_callback(v, r, cb);
+}
+
+void pv_failsafe(struct vcpu *v, struct cpu_regs *r)
+{
+    u16 ds, es, fs, gs;
+    __asm__ volatile("mov %%ds, %0; mov %%es, %1; mov %%fs, %2; mov %%gs, %3"
+                     : "=r"(ds), "=r"(es), "=r"(fs), "=r"(gs));
+    const u64 selectors[4] = {ds, es, fs, gs};
+    const struct pv_callback *cb = &v->pv.failsafe;
+    // The frame describes a return that was never made: it was made from kernel mode.
+    if (!push_frame(v, r, cb->address, FLAT_RING3_CS64, cb->mask_events, selectors, 4))
+        domain_crash(v->dom, "return to a bad address or selector, and no failsafe callback");
+}
+
+// --- the iret hypercall ---
+
+long pv_iret(struct vcpu *v, struct cpu_regs *r)
+{
+    struct iret_context c;
+    struct pv_vcpu *pv = &v->pv;
+    if (guest_copy_in(&c, GUEST_PTR(r->rsp), sizeof(c)) != 0) {
+        domain_crash(v->dom, "iret hypercall with an unreadable stack");
+        return 0;
+    }
+    if ((c.cs & 3) == 3) { // to user mode
+        if (mfn_eq(pv->l4_user, MFN_NONE)) {
+            domain_crash(v->dom, "iret hypercall to user mode without a user page table");
+            return 0;
+        }
+        pv->iopl = (u8)(c.rflags >> 12 & 3);
+        pv_toggle_mode(v);
+    } else {
+        pv->iopl = (u8)(c.rflags >> 12 & 3);
+    }
+    r->rip = c.rip;
+    r->rsp = c.rsp;
+    r->cs = (u16)(c.cs | 3);
+    r->ss = (u16)(c.ss | 3);
+    r->rflags = pv_rflags(c.rflags);
+    r->rax = c.rax;
+    r->vector = 0;
+    if (c.flags & VGCF_in_syscall) {
+        r->cs = FLAT_RING3_CS64;
+        r->ss = FLAT_RING3_SS64;
+        r->vector = VECTOR_SYSCALL;
+    } else {
+        r->r11 = c.r11;
+        r->rcx = c.rcx;
+    }
+    pv->nmi_masked = false;
+    WRITE_ONCE(v->info->evtchn_upcall_mask, (c.rflags & RFLAGS_IF) == 0);
+    return (long)r->rax;
+}
+
+// --- faults ---
+
+// Present but write-protected, by the guest's own tables: perhaps a write to an L1 table.
+static bool ptwrite_candidate(u32 error)
+{
+    return (error & (PF_PRESENT | PF_WRITE | PF_RESERVED | PF_FETCH)) == (PF_PRESENT | PF_WRITE);
+}
+
+static void page_fault(struct vcpu *v, struct cpu_regs *r)
+{
+    u64 address = read_cr2();
+    u32 error = r->error_code;
+    u64 area = this_cpu()->area + PERCPU_LDT;
+    if (address - area < PV_LDT_FRAMES * PAGE_SIZE) {
+        if (pv_ldt_fault(v, address - area))
+            return;
+        // To the guest it is a fault at its own LDT.
+        pv_inject_pf(r, v->pv.ldt_base + (address - area), error);
+        return;
+    }
+    if (v->pv.kernel_mode && ptwrite_candidate(error) && pv_emulate_ptwrite(v, r, address))
+        return;
+    pv_inject_pf(r, address, error);
+}
+
+// `int n` from ring 3 through a gate it may not use arrives as #GP with the vector in the error
+// code. TCG gets that code wrong, so the instruction itself is looked at.
+static bool software_interrupt(struct vcpu *v, struct cpu_regs *r)
+{
+    u8 insn[2];
+    if ((r->error_code & 7) != 2 || guest_copy_in(insn, GUEST_PTR(r->rip), 2) != 0 ||
+        insn[0] != 0xcd)
+        return false;
+    const struct pv_trap *t = &v->pv.trap[insn[1]];
+    if (!t->address || (!v->pv.kernel_mode && t->dpl < 3)) {
+        r->error_code = (u32)insn[1] << 3 | 2;
+        return false;
+    }
+    r->rip += 2;
+    if (!push_frame(v, r, t->address, t->cs, t->mask_events, NULL, 0))
+        domain_crash(v->dom, "its interrupt handler's stack is not writable");
+    return true;
+}
+
+static void device_not_available(struct vcpu *v, struct cpu_regs *r)
+{
+    cpu_clts();
+    bool asked = v->pv.cr0 & CR0_TS;
+    v->pv.cr0 &= ~(u64)CR0_TS;
+    if (asked)
+        pv_inject(r, VEC_NM, 0);
+}
+
+static void debug_trap(struct vcpu *v, struct cpu_regs *r)
+{
+    v->pv.dr6 = (read_dr6() & 0xe00f) | PV_DR6_FIXED;
+    write_dr6(PV_DR6_FIXED);
+    pv_inject(r, VEC_DB, 0);
+}
+
+void pv_trap(struct cpu_regs *r)
+{
+    struct vcpu *v = current_vcpu();
+    u8 vector = (u8)r->vector;
+    switch (vector) {
+    case VEC_PF:
+        page_fault(v, r);
+        break;
+    case VEC_GP:
+        if (!software_interrupt(v, r) && !pv_emulate_privileged(v, r))
+            pv_inject(r, VEC_GP, r->error_code);
+        break;
+    case VEC_UD:
+        if (!pv_emulate_forced_cpuid(v, r))
+            pv_inject(r, VEC_UD, 0);
+        break;
+    case VEC_NM:
+        device_not_available(v, r);
+        break;
+    case VEC_DB:
+        debug_trap(v, r);
+        break;
+    case VEC_DF:
+    case VEC_MC:
+        domain_crash(v->dom, vector == VEC_DF ? "double fault" : "machine check");
+        break;
+    case 0x80: {
+        const struct pv_trap *t = &v->pv.trap[0x80];
+        if (t->address && (v->pv.kernel_mode || t->dpl == 3)) {
+            inject(v, r, 0x80, NULL);
+        } else {
+            r->rip -= 2;
+            pv_inject(r, VEC_GP, 0x80 << 3 | 2);
+        }
+        break;
+    }
+    default:
+        pv_inject(r, vector, r->error_code);
+    }
+}

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: MIT
+// A PV vCPU's processor state: taken from and given to the CPU at a switch, set and read as the ABI's
+// vcpu_guest_context.
+//
+// While a vCPU is loaded on a CPU its general registers are in cpu_info()->regs, its segment
+// registers, FS/GS bases, debug and FPU registers in the processor.
+#include "abi/errno.h"
+#include "cpu/cpu.h"
+#include "cpu/x86.h"
+#include "dom/domain.h"
+#include "lib/string.h"
+#include "mm/heap.h"
+#include "mm/map.h"
+#include "mm/tlb.h"
+#include "pv/mmu.h"
+#include "pv/pv.h"
+
+enum { FXSAVE_BYTES = 512, XSAVE_HEADER = 512, MXCSR_OFFSET = 24, MXCSR_DEFAULT = 0x1f80 };
+#define FCW_DEFAULT 0x37f
+
+static inline void fpu_save(void *area)
+{
+    if (cpu_features.xsave)
+        __asm__ volatile("xsave64 (%0)" ::"r"(area), "a"(~0u), "d"(~0u) : "memory");
+    else
+        __asm__ volatile("fxsave64 (%0)" ::"r"(area) : "memory");
+}
+
+static inline void fpu_restore(const void *area)
+{
+    if (cpu_features.xsave)
+        __asm__ volatile("xrstor64 (%0)" ::"r"(area), "a"(~0u), "d"(~0u) : "memory");
+    else
+        __asm__ volatile("fxrstor64 (%0)" ::"r"(area) : "memory");
+}
+
+void pv_fpu_init(struct vcpu *v)
+{
+    memset(v->pv.fpu, 0, cpu_features.xsave ? cpu_features.xsave_size : FXSAVE_BYTES);
+    *(u16 *)v->pv.fpu = FCW_DEFAULT;
+    *(u32 *)(void *)((u8 *)v->pv.fpu + MXCSR_OFFSET) = MXCSR_DEFAULT;
+}
+
+int pv_vcpu_init(struct vcpu *v)
+{
+    struct pv_vcpu *pv = &v->pv;
+    u64 bytes = cpu_features.xsave ? cpu_features.xsave_size : FXSAVE_BYTES;
+    pv->fpu = heap_alloc(MAX(bytes, PAGE_SIZE)); // whole pages: XSAVE wants 64-byte alignment
+    if (!pv->fpu)
+        return -ENOMEM;
+    pv_fpu_init(v);
+    pv->l4_kernel = pv->l4_user = MFN_NONE;
+    pv->kernel_mode = true;
+    pv->dr6 = PV_DR6_FIXED;
+    pv->dr7 = PV_DR7_FIXED;
+    pv->xcr0 = 1;
+    for (u32 i = 0; i < PV_GDT_FRAMES; i++)
+        pv->gdt_frame[i] = MFN_NONE;
+    for (u32 i = 0; i < PV_LDT_FRAMES; i++)
+        pv->ldt_frame[i] = MFN_NONE;
+    return 0;
+}
+
+void pv_vcpu_free(struct vcpu *v)
+{
+    heap_free(v->pv.fpu);
+}
+
+static u64 current_root(const struct pv_vcpu *pv)
+{
+    mfn_t root = pv->kernel_mode ? pv->l4_kernel : pv->l4_user;
+    return mfn_eq(root, MFN_NONE) ? idle_cr3 : mfn_to_maddr(root).v;
+}
+
+void pv_load_cr3(struct vcpu *v)
+{
+    write_cr3(current_root(&v->pv));
+    tlb_note_flush();
+}
+
+void pv_toggle_mode(struct vcpu *v)
+{
+    v->pv.kernel_mode = !v->pv.kernel_mode;
+    cpu_swapgs();
+    write_cr3(current_root(&v->pv));
+}
+
+// --- descriptor windows ---
+
+static void window_set(u64 *l1, u32 index, mfn_t m)
+{
+    WRITE_ONCE(l1[index], mfn_eq(m, MFN_NONE) ? 0 : mfn_to_maddr(m).v | PTE_P | PTE_W | PTE_NX);
+}
+
+static void load_windows(const struct pv_vcpu *pv)
+{
+    struct cpu *c = this_cpu();
+    for (u32 i = 0; i < PV_GDT_FRAMES; i++)
+        window_set(c->gdt_l1, i, pv->gdt_frame[i]);
+    for (u32 i = 0; i < PV_LDT_FRAMES; i++)
+        window_set(c->ldt_l1, i, pv->ldt_frame[i]);
+}
+
+static void load_ldt(const struct pv_vcpu *pv)
+{
+    struct cpu *c = this_cpu();
+    u64 *gdt = (u64 *)(c->area + PERCPU_GDT + HV_LDT);
+    u64 base = c->area + PERCPU_LDT, limit = (u64)pv->ldt_entries * 8 - 1;
+    if (pv->ldt_entries == 0) {
+        __asm__ volatile("lldt %w0" ::"r"(0));
+        return;
+    }
+    gdt[0] = (limit & 0xffff) | (base & 0xffffff) << 16 | (u64)0x82 << 40 |
+             (base >> 24 & 0xff) << 56;
+    gdt[1] = base >> 32;
+    __asm__ volatile("lldt %w0" ::"r"(HV_LDT));
+}
+
+void pv_windows_changed(struct vcpu *v)
+{
+    if (current_vcpu() != v)
+        return;
+    load_windows(&v->pv);
+    load_ldt(&v->pv);
+    tlb_flush_local();
+}
+
+// --- save and load ---
+
+static void save_segments(struct pv_vcpu *pv)
+{
+    __asm__ volatile("mov %%ds, %0" : "=r"(pv->ds));
+    __asm__ volatile("mov %%es, %0" : "=r"(pv->es));
+    __asm__ volatile("mov %%fs, %0" : "=r"(pv->fs));
+    __asm__ volatile("mov %%gs, %0" : "=r"(pv->gs));
+    pv->fs_base = rdmsr(MSR_FS_BASE);
+    u64 active = rdmsr(MSR_GS_BASE), inactive = rdmsr(MSR_KERNEL_GS_BASE);
+    pv->gs_base_kernel = pv->kernel_mode ? active : inactive;
+    pv->gs_base_user = pv->kernel_mode ? inactive : active;
+}
+
+// Selectors first: loading one changes the base. A selector that has gone bad becomes null.
+static void load_segments(struct pv_vcpu *pv)
+{
+    load_seg_ds(pv->ds);
+    load_seg_es(pv->es);
+    load_seg_fs(pv->fs);
+    load_seg_gs(pv->gs);
+    wrmsr(MSR_FS_BASE, pv->fs_base);
+    wrmsr(MSR_GS_BASE, pv->kernel_mode ? pv->gs_base_kernel : pv->gs_base_user);
+    wrmsr(MSR_KERNEL_GS_BASE, pv->kernel_mode ? pv->gs_base_user : pv->gs_base_kernel);
+}
+
+static void load_debug(const struct pv_vcpu *pv)
+{
+    write_dr0(pv->dr[0]);
+    write_dr1(pv->dr[1]);
+    write_dr2(pv->dr[2]);
+    write_dr3(pv->dr[3]);
+    write_dr6(pv->dr6);
+    write_dr7(pv->dr7);
+}
+
+static bool debug_active(const struct pv_vcpu *pv)
+{
+    return pv->dr7 & 0xff;
+}
+
+void pv_save(struct vcpu *v)
+{
+    struct pv_vcpu *pv = &v->pv;
+    pv->regs = cpu_info()->regs;
+    save_segments(pv);
+    cpu_clts();
+    fpu_save(pv->fpu);
+    if (debug_active(pv)) {
+        pv->dr6 = read_dr6();
+        write_dr7(PV_DR7_FIXED);
+    }
+}
+
+void pv_load(struct vcpu *v)
+{
+    struct pv_vcpu *pv = &v->pv;
+    struct cpu *c = this_cpu();
+    cpu_info()->regs = pv->regs;
+    if (c->loaded != v) {
+        if (c->loaded && c->loaded->dom != v->dom)
+            cpumask_clear(&c->loaded->dom->dirty, c->id);
+        cpumask_set(&v->dom->dirty, c->id);
+        c->loaded = v;
+    }
+    cpu_info()->current = v;
+    load_windows(pv);
+    write_cr3(current_root(pv));
+    tlb_note_flush();
+    load_ldt(pv);
+    load_segments(pv);
+    cpu_clts();
+    if (cpu_features.xsave)
+        cpu_xsetbv(0, cpu_features.xcr0_mask);
+    fpu_restore(pv->fpu);
+    if (cpu_features.xsave)
+        cpu_xsetbv(0, pv->xcr0);
+    write_cr0(pv->cr0 & CR0_TS ? read_cr0() | CR0_TS : read_cr0() & ~(u64)CR0_TS);
+    if (debug_active(pv))
+        load_debug(pv);
+}
+
+// --- the ABI's context ---
+
+static bool callback_ok(u64 address)
+{
+    return is_canonical(address);
+}
+
+static bool context_ok(const struct vcpu_guest_context *c)
+{
+    if (c->gdt_ents > FIRST_RESERVED_GDT_ENTRY || c->ldt_ents > 8192)
+        return false;
+    if (c->ldt_ents && (!is_canonical(c->ldt_base) || c->ldt_base & ~PAGE_MASK))
+        return false;
+    if (!callback_ok(c->event_callback_eip) || !callback_ok(c->failsafe_callback_eip) ||
+        !callback_ok(c->syscall_callback_eip))
+        return false;
+    for (u32 i = 0; i < ARRAY_SIZE(c->trap_ctxt); i++)
+        if (!is_canonical(c->trap_ctxt[i].address))
+            return false;
+    return is_canonical(c->fs_base) && is_canonical(c->gs_base_kernel) &&
+           is_canonical(c->gs_base_user);
+}
+
+static void set_regs(struct pv_vcpu *pv, const struct cpu_user_regs *u)
+{
+    struct cpu_regs *r = &pv->regs;
+    memset(r, 0, sizeof(*r));
+    r->r15 = u->r15, r->r14 = u->r14, r->r13 = u->r13, r->r12 = u->r12;
+    r->rbp = u->rbp, r->rbx = u->rbx, r->r11 = u->r11, r->r10 = u->r10;
+    r->r9 = u->r9, r->r8 = u->r8, r->rax = u->rax, r->rcx = u->rcx;
+    r->rdx = u->rdx, r->rsi = u->rsi, r->rdi = u->rdi;
+    r->rip = u->rip, r->rsp = u->rsp;
+    r->cs = u->cs | 3;
+    r->ss = u->ss | 3;
+    r->rflags = pv_rflags(u->rflags);
+    pv->ds = u->ds, pv->es = u->es, pv->fs = u->fs, pv->gs = u->gs;
+    pv->iopl = (u8)(u->rflags >> 12 & 3);
+}
+
+static void set_traps(struct pv_vcpu *pv, const struct vcpu_guest_context *c)
+{
+    for (u32 i = 0; i < 256; i++)
+        pv_set_trap(pv, &c->trap_ctxt[i], i);
+    pv->event = (struct pv_callback){c->event_callback_eip, true};
+    pv->failsafe = (struct pv_callback){c->failsafe_callback_eip,
+                                        c->flags & VGCF_failsafe_disables_events};
+    pv->syscall =
+        (struct pv_callback){c->syscall_callback_eip, c->flags & VGCF_syscall_disables_events};
+}
+
+static int set_roots(struct vcpu *v, const struct vcpu_guest_context *c)
+{
+    struct domain *d = v->dom;
+    mfn_t kernel = MFN(xen_cr3_to_pfn(c->ctrlreg[3]));
+    mfn_t user = c->ctrlreg[1] ? MFN(xen_cr3_to_pfn(c->ctrlreg[1])) : MFN_NONE;
+    spin_lock(&d->mmu_lock);
+    int rc = mmu_get(d, kernel, FT_L4);
+    if (rc == 0 && !mfn_eq(user, MFN_NONE)) {
+        rc = mmu_get(d, user, FT_L4);
+        if (rc != 0)
+            mmu_put(d, kernel);
+    }
+    spin_unlock(&d->mmu_lock);
+    if (rc == 0) {
+        v->pv.l4_kernel = kernel;
+        v->pv.l4_user = user;
+    }
+    return rc;
+}
+
+int pv_set_context(struct vcpu *v, const struct vcpu_guest_context *c)
+{
+    struct pv_vcpu *pv = &v->pv;
+    u64 frames[PV_GDT_FRAMES];
+    if (!context_ok(c))
+        return -EINVAL;
+    for (u32 i = 0; i < PV_GDT_FRAMES; i++)
+        frames[i] = c->gdt_frames[i];
+    int rc = set_roots(v, c);
+    if (rc != 0)
+        return rc;
+    rc = (int)pv_set_gdt(v, frames, (u32)c->gdt_ents);
+    if (rc != 0) {
+        spin_lock(&v->dom->mmu_lock);
+        mmu_put(v->dom, pv->l4_kernel);
+        if (!mfn_eq(pv->l4_user, MFN_NONE))
+            mmu_put(v->dom, pv->l4_user);
+        spin_unlock(&v->dom->mmu_lock);
+        pv->l4_kernel = pv->l4_user = MFN_NONE;
+        return rc;
+    }
+    set_regs(pv, &c->user_regs);
+    set_traps(pv, c);
+    pv->kernel_mode = c->flags & VGCF_in_kernel;
+    pv->kernel_sp = c->kernel_sp;
+    pv->kernel_ss = (u16)c->kernel_ss;
+    pv->cr0 = c->ctrlreg[0] & CR0_TS;
+    pv->ldt_base = c->ldt_base;
+    pv->ldt_entries = (u32)c->ldt_ents;
+    pv->fs_base = c->fs_base;
+    pv->gs_base_kernel = c->gs_base_kernel;
+    pv->gs_base_user = c->gs_base_user;
+    if (c->flags & VGCF_I387_VALID) {
+        memcpy(pv->fpu, &c->fpu_ctxt, FXSAVE_BYTES);
+        *(u32 *)(void *)((u8 *)pv->fpu + MXCSR_OFFSET) &= 0xffff; // reserved bits fault
+        if (cpu_features.xsave) // header: x87 and SSE are there, the rest initial
+            *(u64 *)(void *)((u8 *)pv->fpu + XSAVE_HEADER) = 3;
+    }
+    pv->initialised = true;
+    return 0;
+}

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: MIT
+// The scheduler (sched/sched.h). Each CPU has a run queue, sorted by actual virtual time. A CPU
+// that has nothing to do takes from the longest queue. A vCPU belongs to one CPU's queue (v->cpu),
+// whose lock protects its scheduling state.
+//
+// 1. queued: in the list of cpus' queue v->cpu. running: on CPU v->cpu. Never both.
+// 2. A vCPU with flags is not queued; if it is running, its CPU has SOFTIRQ_SCHED raised.
+#include "sched/sched.h"
+#include "cpu/smp.h"
+#include "cpu/time.h"
+#include "pv/pv.h"
+
+enum { SLICE_NS = 10000000, ALLOWANCE_NS = 2000000 };
+
+static struct queue {
+    spinlock_t lock;
+    struct vcpu *head;
+    u32 length;
+    u64 virtual_time; // avt of whoever ran last; newcomers start there
+    struct timer slice;
+} queues[CPUS_MAX] = {[0 ... CPUS_MAX - 1] = {.lock = SPINLOCK_INIT(LOCK_SCHED)}};
+
+// Locks the queue the vCPU belongs to, which may change until the lock is held.
+static struct queue *lock_queue(struct vcpu *v)
+{
+    for (;;) {
+        u32 cpu = READ_ONCE(v->cpu);
+        spin_lock(&queues[cpu].lock);
+        if (cpu == v->cpu)
+            return &queues[cpu];
+        spin_unlock(&queues[cpu].lock);
+    }
+}
+
+static void set_runstate(struct vcpu *v, int state)
+{
+    u64 now = time_now();
+    v->runstate.time[v->runstate.state] += now - v->runstate.state_entry_time;
+    v->runstate.state_entry_time = now;
+    v->runstate.state = state;
+}
+
+static int waiting_state(const struct vcpu *v)
+{
+    if (!v->flags)
+        return RUNSTATE_runnable;
+    return v->flags == VCPU_BLOCKED ? RUNSTATE_blocked : RUNSTATE_offline;
+}
+
+void sched_runstate(struct vcpu *v, struct vcpu_runstate_info *out)
+{
+    struct queue *q = lock_queue(v);
+    *out = v->runstate;
+    out->time[out->state] += time_now() - out->state_entry_time;
+    spin_unlock(&q->lock);
+}
+
+static void enqueue(struct queue *q, struct vcpu *v)
+{
+    // Who slept long must not have saved up virtual time.
+    if (v->avt + ALLOWANCE_NS < q->virtual_time)
+        v->avt = q->virtual_time - ALLOWANCE_NS;
+    struct vcpu **p = &q->head;
+    while (*p && (*p)->avt <= v->avt)
+        p = &(*p)->next;
+    v->next = *p;
+    *p = v;
+    v->queued = true;
+    q->length++;
+}
+
+static void dequeue(struct queue *q, struct vcpu *v)
+{
+    struct vcpu **p = &q->head;
+    while (*p != v)
+        p = &(*p)->next;
+    *p = v->next;
+    v->queued = false;
+    q->length--;
+}
+
+static void slice_over(void *data)
+{
+    (void)data;
+    softirq_raise(SOFTIRQ_SCHED);
+}
+
+void sched_vcpu_init(struct vcpu *v, u32 cpu, bool pinned)
+{
+    v->cpu = cpu;
+    v->pinned = pinned;
+    v->flags = VCPU_DOWN;
+    v->runstate.state = RUNSTATE_offline;
+    v->runstate.state_entry_time = time_now();
+    if (!queues[cpu].slice.fn)
+        timer_init(&queues[cpu].slice, slice_over, NULL);
+}
+
+void sched_clear(struct vcpu *v, u32 flags)
+{
+    struct queue *q = lock_queue(v);
+    u32 old = v->flags;
+    v->flags &= ~flags;
+    bool wake = old && !v->flags && !v->running;
+    u32 cpu = v->cpu;
+    if (wake && !v->queued) {
+        set_runstate(v, RUNSTATE_runnable);
+        enqueue(q, v);
+    }
+    spin_unlock(&q->lock);
+    if (wake)
+        smp_raise(cpu, SOFTIRQ_SCHED);
+}
+
+void sched_set(struct vcpu *v, u32 flags)
+{
+    struct queue *q = lock_queue(v);
+    v->flags |= flags;
+    if (v->queued)
+        dequeue(q, v);
+    if (!v->running)
+        set_runstate(v, waiting_state(v));
+    else
+        smp_raise(v->cpu, SOFTIRQ_SCHED);
+    spin_unlock(&q->lock);
+}
+
+void sched_set_sync(struct vcpu *v, u32 flags)
+{
+    sched_set(v, flags);
+    while (__atomic_load_n(&v->running, __ATOMIC_ACQUIRE)) // pairs with schedule
+        spin_wait();
+}
+
+void sched_yield(struct vcpu *v)
+{
+    struct queue *q = lock_queue(v);
+    if (q->head && v->avt < q->head->avt)
+        v->avt = q->head->avt;
+    spin_unlock(&q->lock);
+    softirq_raise(SOFTIRQ_SCHED);
+}
+
+void sched_kick(struct vcpu *v)
+{
+    u32 cpu = READ_ONCE(v->cpu);
+    if (READ_ONCE(v->running) && cpu != this_cpu()->id)
+        smp_kick(cpu);
+}
+
+// Takes a runnable vCPU from the longest other queue, if it is worth it. No lock held.
+static struct vcpu *steal(u32 self)
+{
+    u32 victim = self, most = 0;
+    for_each_cpu (i)
+        if (i != self && READ_ONCE(queues[i].length) > most) {
+            victim = i;
+            most = READ_ONCE(queues[i].length);
+        }
+    if (victim == self)
+        return NULL;
+    struct queue *q = &queues[victim];
+    spin_lock(&q->lock);
+    struct vcpu *v = q->head;
+    while (v && v->pinned)
+        v = v->next;
+    if (v) {
+        dequeue(q, v);
+        v->cpu = self; // out of every queue: nobody else finds it runnable
+        v->running = true;
+        set_runstate(v, RUNSTATE_running);
+    }
+    spin_unlock(&q->lock);
+    return v;
+}
+
+static void charge(struct queue *q, struct vcpu *v)
+{
+    v->avt += time_now() - v->started;
+    q->virtual_time = MAX(q->virtual_time, v->avt);
+}
+
+// Puts the vCPU that ran back; returns true if it should simply go on.
+static bool put_previous(struct queue *q, struct vcpu *prev)
+{
+    charge(q, prev);
+    if (!prev->flags && (!q->head || prev->avt <= q->head->avt)) {
+        prev->started = time_now();
+        return true;
+    }
+    return false;
+}
+
+static void switch_to(struct vcpu *next)
+{
+    struct cpu *c = this_cpu();
+    if (next) {
+        next->started = time_now();
+        timer_set(&queues[c->id].slice, next->started + SLICE_NS);
+        pv_load(next);
+    } else {
+        timer_stop(&queues[c->id].slice);
+    }
+    cpu_info()->current = next;
+}
+
+void schedule(void)
+{
+    u32 self = this_cpu()->id;
+    struct queue *q = &queues[self];
+    struct vcpu *prev = current_vcpu();
+    spin_lock(&q->lock);
+    if (prev && put_previous(q, prev)) {
+        if (q->head)
+            timer_set(&q->slice, time_now() + SLICE_NS);
+        spin_unlock(&q->lock);
+        return;
+    }
+    if (prev)
+        pv_save(prev);
+    struct vcpu *next = q->head;
+    if (next) {
+        dequeue(q, next);
+        next->running = true;
+        set_runstate(next, RUNSTATE_running);
+    }
+    if (prev) {
+        set_runstate(prev, waiting_state(prev));
+        if (!prev->flags)
+            enqueue(q, prev);
+        __atomic_store_n(&prev->running, false, __ATOMIC_RELEASE); // pairs with sched_set_sync
+    }
+    spin_unlock(&q->lock);
+    if (!next)
+        next = steal(self);
+    switch_to(next);
+}
