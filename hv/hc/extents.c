@@ -381,15 +381,15 @@ static long exchange(struct vcpu *cur, guest_ptr arg, u64 start)
     return guest_copy_out(out, &a.nr_exchanged, sizeof(a.nr_exchanged)) ? -EFAULT : rc;
 }
 
-#define OP(op)                                      \
-    {                                               \
-        "XENMEM_" #op, XENMEM_##op, op, "memory_op" \
+#define OP(op, test)                         \
+    {                                        \
+        "XENMEM_" #op, XENMEM_##op, op, test \
     }
 
 const struct hc_extent_op hc_extent_ops[] = {
-    OP(increase_reservation),
-    OP(decrease_reservation),
-    OP(populate_physmap),
-    OP(exchange),
+    OP(increase_reservation, "memory_ops"),
+    OP(decrease_reservation, "memory_ops"),
+    OP(populate_physmap, "memory_ops"),
+    OP(exchange, "memory_exchange"),
 };
 const u32 hc_extent_op_count = ARRAY_SIZE(hc_extent_ops);

@@ -111,7 +111,7 @@ static long get_version(struct vcpu *cur, void *arg)
 
 // clang-format off
 #define OP(op) \
-    {"GNTTABOP_" #op, GNTTABOP_##op, sizeof(struct gnttab_##op), HC_INOUT, false, op, "grant_setup"}
+    {"GNTTABOP_" #op, GNTTABOP_##op, sizeof(struct gnttab_##op), HC_INOUT, false, op, "grant_table"}
 
 const struct hc_op hc_grant_ops[] = {
     OP(setup_table),
@@ -122,11 +122,19 @@ const struct hc_op hc_grant_ops[] = {
 };
 // clang-format on
 
+static bool is_known(u32 cmd)
+{
+    for (u32 i = 0; i < ARRAY_SIZE(hc_grant_ops); i++)
+        if (hc_grant_ops[i].cmd == cmd)
+            return true;
+    return false;
+}
+
+// All that are known take exactly one struct.
 long hc_grant_table_op(struct vcpu *cur, u64 cmd, u64 arg, u64 count, u64 a3, u64 a4)
 {
     (void)a3, (void)a4;
-    // All of these take exactly one struct.
-    if ((u32)count != 1)
+    if (is_known((u32)cmd) && (u32)count != 1)
         return -EINVAL;
     return hc_dispatch_op(hc_grant_ops, ARRAY_SIZE(hc_grant_ops), cur, (u32)cmd, GUEST_PTR(arg));
 }

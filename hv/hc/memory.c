@@ -26,10 +26,12 @@ int memory_target(struct vcpu *cur, domid_t id, struct domain **d)
 
 // --- how much there is ---
 
+// Xen's own answer is the number of frames, not the last one as the header has it (tests/guest/
+// memory_maps), and the tools size their copies of the M2P by it.
 static long maximum_ram_page(struct vcpu *cur, void *arg)
 {
     (void)cur, (void)arg;
-    return (long)frame_count - 1;
+    return (long)frame_count;
 }
 
 static long query(struct vcpu *cur, void *arg, u64 (*get)(const struct domain *d))
@@ -95,17 +97,7 @@ static long no_pages(struct vcpu *cur, void *arg)
 }
 
 // --- memory maps ---
-
-static long memory_map(struct vcpu *cur, void *arg)
-{
-    struct xen_memory_map *a = arg;
-    struct e820_entry ram = {0, memory_reserved(cur->dom) << PAGE_SHIFT, E820_RAM};
-    // Others have the map that their toolstack made; without one they know their size.
-    if (!cur->dom->privileged)
-        return -ENOSYS;
-    a->nr_entries = MIN(a->nr_entries, 1u);
-    return guest_copy_out(GUEST_HANDLE(a->buffer), &ram, a->nr_entries * sizeof(ram));
-}
+// A PV guest has no map of its own unless the toolstack gave it one: XENMEM_memory_map is missing.
 
 static long machine_memory_map(struct vcpu *cur, void *arg)
 {
@@ -115,7 +107,9 @@ static long machine_memory_map(struct vcpu *cur, void *arg)
         a->nr_entries = boot_info.e820_count;
         return 0;
     }
-    a->nr_entries = MIN(a->nr_entries, boot_info.e820_count);
+    if (a->nr_entries < boot_info.e820_count)
+        return -EINVAL;
+    a->nr_entries = boot_info.e820_count;
     return guest_copy_out(GUEST_HANDLE(a->buffer), boot_info.e820,
                           a->nr_entries * sizeof(boot_info.e820[0]));
 }
@@ -215,28 +209,28 @@ static long acquire_resource(struct vcpu *cur, void *arg)
 }
 
 // clang-format off
-#define TEST "memory_op"
-#define OP(op, arg, dir, priv) {"XENMEM_" #op, XENMEM_##op, sizeof(struct arg), dir, priv, op, TEST}
+#define OP(op, arg, dir, priv, test) \
+    {"XENMEM_" #op, XENMEM_##op, sizeof(struct arg), dir, priv, op, test}
+#define OP_NONE(op, fn, test) {"XENMEM_" #op, XENMEM_##op, 0, HC_NONE, false, fn, test}
 
 const struct hc_op hc_memory_ops[] = {
-    {"XENMEM_maximum_ram_page", XENMEM_maximum_ram_page, 0, HC_NONE, false, maximum_ram_page, TEST},
-    OP(current_reservation,        xen_memory_domain,              HC_IN,    false),
-    OP(maximum_reservation,        xen_memory_domain,              HC_IN,    false),
-    OP(machphys_mfn_list,          xen_machphys_mfn_list,          HC_INOUT, false),
-    OP(add_to_physmap,             xen_add_to_physmap,             HC_IN,    false),
-    OP(memory_map,                 xen_memory_map,                 HC_INOUT, false),
-    OP(machine_memory_map,         xen_memory_map,                 HC_INOUT, true),
-    OP(machphys_mapping,           xen_machphys_mapping,           HC_OUT,   false),
-    OP(maximum_gpfn,               xen_memory_domain,              HC_IN,    false),
-    OP(remove_from_physmap,        xen_remove_from_physmap,        HC_IN,    false),
-    {"XENMEM_get_sharing_freed_pages", XENMEM_get_sharing_freed_pages, 0, HC_NONE, false, no_pages, TEST},
-    {"XENMEM_get_sharing_shared_pages", XENMEM_get_sharing_shared_pages, 0, HC_NONE, false, no_pages, TEST},
-    OP(add_to_physmap_batch,       xen_add_to_physmap_batch,       HC_IN,    false),
-    OP(claim_pages,                xen_memory_reservation,         HC_IN,    true),
-    OP(machphys_compat_mfn_list,   xen_machphys_mfn_list,          HC_INOUT, false),
-    OP(get_vnumainfo,              xen_vnuma_topology_info,        HC_IN,    false),
-    OP(reserved_device_memory_map, xen_reserved_device_memory_map, HC_INOUT, true),
-    OP(acquire_resource,           xen_mem_acquire_resource,       HC_IN,    true),
+    OP_NONE(maximum_ram_page, maximum_ram_page, "memory_ops"),
+    OP(current_reservation, xen_memory_domain, HC_IN, false, "memory_ops"),
+    OP(maximum_reservation, xen_memory_domain, HC_IN, false, "memory_ops"),
+    OP(machphys_mfn_list, xen_machphys_mfn_list, HC_INOUT, false, "memory_maps"),
+    OP(add_to_physmap, xen_add_to_physmap, HC_IN, false, NULL),
+    OP(machine_memory_map, xen_memory_map, HC_INOUT, true, "memory_maps"),
+    OP(machphys_mapping, xen_machphys_mapping, HC_OUT, false, "memory_maps"),
+    OP(maximum_gpfn, xen_memory_domain, HC_IN, false, "memory_ops"),
+    OP(remove_from_physmap, xen_remove_from_physmap, HC_IN, false, NULL),
+    OP_NONE(get_sharing_freed_pages, no_pages, NULL),
+    OP_NONE(get_sharing_shared_pages, no_pages, NULL),
+    OP(add_to_physmap_batch, xen_add_to_physmap_batch, HC_IN, false, NULL),
+    OP(claim_pages, xen_memory_reservation, HC_IN, true, NULL),
+    OP(machphys_compat_mfn_list, xen_machphys_mfn_list, HC_INOUT, false, NULL),
+    OP(get_vnumainfo, xen_vnuma_topology_info, HC_IN, false, NULL),
+    OP(reserved_device_memory_map, xen_reserved_device_memory_map, HC_INOUT, true, NULL),
+    OP(acquire_resource, xen_mem_acquire_resource, HC_IN, true, NULL),
 };
 // clang-format on
 
