@@ -150,9 +150,11 @@ FUNC(enter_guest_first)
     jmp exit_guest
 END(enter_guest_first)
 
-// void call_on_stack(u64 sp, void (*fn)(void)): fn must not return.
+// void call_on_stack(u64 sp, void (*fn)(void)): fn must not return. Aligned for SSE, which the
+// packing libraries use.
 FUNC(call_on_stack)
     mov %rdi, %rsp
+    and $-16, %rsp
     xor %ebp, %ebp
     call *%rsi
     ud2
