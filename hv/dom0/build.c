@@ -98,7 +98,7 @@ static void place_region(struct build *b)
     u64 at = b->k.virt_end;
     bool initrd_by_pfn = b->k.mod_start_pfn != 0;
     bool p2m_elsewhere = b->k.init_p2m != KIMAGE_NONE;
-    b->v_start = align_down(b->k.virt_start, SIZE_4M);
+    b->v_start = b->k.virt_base; // pfn 0: Linux uses the mapping below its image, too
     b->v_initrd = at;
     at += initrd_by_pfn ? 0 : b->initrd_pages << PAGE_SHIFT;
     b->v_p2m = p2m_elsewhere ? b->k.init_p2m : at;

@@ -40,6 +40,13 @@ void pv_set_trap(struct pv_vcpu *pv, const struct trap_info *t, u32 vector)
                                         .mask_events = TI_GET_IF(t) != 0};
 }
 
+// A guest that wants IOPL to look like the processor's sees and sets it in its RFLAGS; for others
+// it is what PHYSDEVOP_set_iopl said.
+static bool shows_iopl(const struct vcpu *v)
+{
+    return v->dom->vm_assist >> VMASST_TYPE_architectural_iopl & 1;
+}
+
 // Pushes a frame on the guest's kernel stack and sets the registers to enter `address` with
 // selector cs. `extra` words go between r11 and rip.
 static bool push_frame(struct vcpu *v, struct cpu_regs *r, u64 address, u16 cs, bool mask,
@@ -60,7 +67,7 @@ static bool push_frame(struct vcpu *v, struct cpu_regs *r, u64 address, u16 cs, 
     frame[n++] = r->rip;
     frame[n++] = (u64)(from_kernel ? r->cs & ~3u : r->cs) | (u64)was_masked << 32;
     frame[n++] = (r->rflags & ~(u64)RFLAGS_HIDDEN) | (was_masked ? 0 : RFLAGS_IF) |
-                 (u64)pv->iopl << 12;
+                 (shows_iopl(v) ? (u64)pv->iopl << 12 : 0);
     frame[n++] = r->rsp;
     frame[n++] = r->ss;
     if (!from_kernel)
@@ -164,11 +171,10 @@ long pv_iret(struct vcpu *v, struct cpu_regs *r)
             domain_crash(v->dom, "iret hypercall to user mode without a user page table");
             return 0;
         }
-        pv->iopl = (u8)(c.rflags >> 12 & 3);
         pv_toggle_mode(v);
-    } else {
-        pv->iopl = (u8)(c.rflags >> 12 & 3);
     }
+    if (shows_iopl(v))
+        pv->iopl = (u8)(c.rflags >> 12 & 3);
     r->rip = c.rip;
     r->rsp = c.rsp;
     r->cs = (u16)(c.cs | 3);
