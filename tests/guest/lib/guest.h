@@ -123,13 +123,13 @@ static inline struct vcpu_info *vcpu_info(void)
 #define TRY_TABLE(insn)         \
     "771: " insn "\n772: nop\n" \
     ".pushsection .ex_table, \"a\"\n.quad 771b, 772b\n.popsection\n"
-#define TRY(insn, ...)                                                                             \
-    ({                                                                                             \
-        this_cpu()->trap.count = 0;                                                                \
-        asm volatile("" : : : "memory");                                                           \
-        asm volatile(TRY_TABLE(insn) __VA_ARGS__);                                                 \
-        asm volatile("" : : : "memory");                                                           \
-        (const struct trap *)&this_cpu()->trap;                                                    \
+#define TRY(insn, ...)                             \
+    ({                                             \
+        this_cpu()->trap.count = 0;                \
+        asm volatile("" : : : "memory");           \
+        asm volatile(TRY_TABLE(insn) __VA_ARGS__); \
+        asm volatile("" : : : "memory");           \
+        (const struct trap *)&this_cpu()->trap;    \
     })
 #define CHECK_NO_TRAP(t) CHECK_EQ((t)->count ? (long)(t)->frame.vector : -1, -1)
 // Exactly one trap of that vector and error code, with the saved frame at the instruction.
@@ -280,6 +280,17 @@ const struct trap *user_iret(const struct iret_context *ctx);
     extern const char name[], name##_end[]; \
     asm(".pushsection .rodata\n" #name ": " text "\n" #name "_end:\n.popsection\n")
 #define USER_RUN(name, regs) user_run(name, (size_t)(name##_end - name), regs)
+
+// ---- PCI, and the test device of QEMU ("-device edu")
+// --------------------------------------------
+
+uint32_t pci_read(unsigned int devfn, unsigned int reg);
+void pci_write(unsigned int devfn, unsigned int reg, uint32_t value);
+int pci_find(uint32_t id);
+unsigned int pci_capability(unsigned int devfn, unsigned int cap);
+// Maps the registers of the device at regs; its devfn, or -1 when there is none.
+int edu_setup(volatile uint32_t *regs);
+enum { EDU_IRQ_STATUS = 0x24 / 4, EDU_IRQ_RAISE = 0x60 / 4, EDU_IRQ_ACK = 0x64 / 4 };
 
 // ---- other privileged things -------------------------------------------------------------------
 
