@@ -368,6 +368,31 @@ bool pv_emulate_forced_cpuid(struct vcpu *v, struct cpu_regs *regs)
     return true;
 }
 
+// QEMU's TCG reads the stack of an iretq or lretq in ring 3 as if ring 0 did, and so trips over
+// SMAP. Selectors and address are checked by our own iretq on the way out.
+bool pv_emulate_far_return(struct cpu_regs *regs)
+{
+    u8 insn[2];
+    u64 frame[5]; // rip, cs, then for iretq: rflags, rsp, ss
+    if (!cpu_features.smap || guest_copy_in(insn, GUEST_PTR(regs->rip), sizeof(insn)) != 0 ||
+        insn[0] != 0x48 || (insn[1] != 0xcf && insn[1] != 0xcb))
+        return false;
+    bool iret = insn[1] == 0xcf;
+    u64 bytes = iret ? sizeof(frame) : 2 * sizeof(frame[0]);
+    if (guest_copy_in(frame, GUEST_PTR(regs->rsp), bytes) != 0 || (frame[1] & 3) != 3)
+        return false;
+    regs->rip = frame[0];
+    regs->cs = (u16)frame[1];
+    regs->rsp += bytes;
+    if (iret) {
+        // Ring 3 cannot change IOPL and IF.
+        regs->rflags = pv_rflags(frame[2]);
+        regs->rsp = frame[3];
+        regs->ss = (u16)frame[4];
+    }
+    return true;
+}
+
 // --- L1 tables ---
 
 struct ptwrite {

@@ -100,6 +100,8 @@ long pv_iret(struct vcpu *v, struct cpu_regs *regs);
 bool pv_emulate_privileged(struct vcpu *v, struct cpu_regs *regs);
 // A write fault at `address`: true when it was a write to an L1 table and has been carried out.
 bool pv_emulate_ptwrite(struct vcpu *v, struct cpu_regs *regs, u64 address);
+// iretq or lretq in ring 3 that faulted on SMAP: true when it was carried out.
+bool pv_emulate_far_return(struct cpu_regs *regs);
 bool pv_emulate_forced_cpuid(struct vcpu *v, struct cpu_regs *regs);
 
 // --- pv/debug.c ---

@@ -215,6 +215,8 @@ static void page_fault(struct vcpu *v, struct cpu_regs *r)
         pv_inject_pf(r, v->pv.ldt_base + (address - area), error);
         return;
     }
+    if (!(error & PF_USER) && pv_emulate_far_return(r))
+        return;
     if (v->pv.kernel_mode && ptwrite_candidate(error) && pv_emulate_ptwrite(v, r, address))
         return;
     pv_inject_pf(r, address, error);
