@@ -159,6 +159,8 @@ static bool in_initrd(const struct build *b, u64 pfn)
 // The initrd's frames, as the boot loader left them, become the domain's.
 static void give_initrd(struct build *b)
 {
+    if (!b->initrd)
+        return;
     for (u64 i = 0; i < b->initrd_pages; i++)
         give(b, b->initrd_pfn + i, mfn_add(maddr_to_mfn(b->initrd->start), i));
     u64 tail = (b->initrd_pages << PAGE_SHIFT) - b->initrd->size;

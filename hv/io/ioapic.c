@@ -179,10 +179,10 @@ static struct ioapic *find_base(maddr_t base)
 int ioapic_read(maddr_t base, u32 reg, u32 *value)
 {
     struct ioapic *io = find_base(base);
-    if (!io || reg > REG_MAX)
+    if (!io)
         return -EINVAL;
     spin_lock(&io->lock);
-    *value = reg_get(io, reg);
+    *value = reg_get(io, reg & REG_MAX);
     spin_unlock(&io->lock);
     return 0;
 }
@@ -190,7 +190,7 @@ int ioapic_read(maddr_t base, u32 reg, u32 *value)
 int ioapic_write(maddr_t base, u32 reg, u32 value)
 {
     struct ioapic *io = find_base(base);
-    if (!io || reg > REG_MAX)
+    if (!io)
         return -EINVAL;
     u32 pin = (reg - REG_RTE) / 2;
     if (reg < REG_RTE || reg % 2 || pin >= io->pin_count || value & RTE_MASKED)

@@ -36,8 +36,8 @@ NODISCARD int ioapic_setup(u32 gsi, bool level, bool active_low);
 NODISCARD int ioapic_attach(u32 gsi, struct irq **irq);
 void ioapic_detach(u32 gsi);
 
-// Register `reg` of the IO-APIC at machine address `base`, as the hardware has it. -EINVAL: no such
-// IO-APIC or register number.
+// Register `reg` (its low byte) of the IO-APIC at machine address `base`, as the hardware has it.
+// -EINVAL: no such IO-APIC.
 NODISCARD int ioapic_read(maddr_t base, u32 reg, u32 *value);
 // What the control domain wants written there. Only how the pin is signalled is taken from it, as
 // by ioapic_setup; the rest is the hypervisor's affair and is ignored. Errors as above.

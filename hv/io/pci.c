@@ -194,11 +194,7 @@ int pci_remove(struct pci_addr a)
 struct pci_dev *pci_get(struct pci_addr a)
 {
     struct pci_dev *d = find(a);
-    if (d)
-        return d->present ? d : NULL;
-    if (pci_read(a, PCI_VENDOR, 2) == 0xffff || pci_add(a) != 0)
-        return NULL;
-    return find(a);
+    return d && d->present ? d : NULL;
 }
 
 int pci_mmcfg_reserved(maddr_t base, u16 segment, u8 first_bus, u8 last_bus, bool reserved)
@@ -206,7 +202,7 @@ int pci_mmcfg_reserved(maddr_t base, u16 segment, u8 first_bus, u8 last_bus, boo
     for (u32 i = 0; i < region_count; i++) {
         const struct acpi_mcfg *m = &regions[i].mcfg;
         if (m->base.v == base.v && m->segment == segment && m->bus_start == first_bus &&
-            m->bus_end >= last_bus) {
+            m->bus_end == last_bus) {
             regions[i].usable = reserved;
             return 0;
         }

@@ -31,7 +31,7 @@ enum pci_reg {
 
 struct msi;
 
-// A device somebody told us about, or whose messages are mapped. Never freed. All [P]: LOCK_PHYSDEV
+// A device that the control domain told us about. Never freed. All [P]: LOCK_PHYSDEV
 // serialises.
 struct pci_dev {
     struct pci_addr addr;
@@ -60,7 +60,7 @@ u32 pci_find_cap(struct pci_addr a, u8 id);
 NODISCARD int pci_add(struct pci_addr a);
 // Forgets it: 0; -ENODEV: not known; -EBUSY: its messages are in use.
 NODISCARD int pci_remove(struct pci_addr a);
-// The device if it is known, or is there and becomes known. NULL: not there, or removed.
+// The device if it is known; NULL.
 struct pci_dev *pci_get(struct pci_addr a);
 // The control domain tells whether the firmware reserves this memory-mapped configuration space:
 // if not, it isn't used. -ENODEV: ACPI names no such space.

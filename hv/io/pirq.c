@@ -116,7 +116,7 @@ int pirq_bind(struct vcpu *v, u32 pirq, UNUSED bool share)
 {
     struct pirq *p = find(v->dom, pirq);
     if (!p)
-        return -EINVAL;
+        return -EPERM;
     spin_lock(&p->lock);
     bool mapped = p->irq;
     if (mapped) {
@@ -127,7 +127,7 @@ int pirq_bind(struct vcpu *v, u32 pirq, UNUSED bool share)
         eoi_map_set(p, READ_ONCE(p->irq->level));
     }
     spin_unlock(&p->lock);
-    return mapped ? 0 : -EINVAL;
+    return mapped ? 0 : -EPERM;
 }
 
 // Under p->lock.
@@ -177,7 +177,7 @@ int pirq_eoi(struct domain *d, u32 pirq)
     port_t port = evtchn_pirq_port(d, pirq);
     if (port.v && d->pirqs->eoi_unmasks)
         return evtchn_unmask(d, port);
-    return mapped ? 0 : -EINVAL;
+    return mapped || port.v ? 0 : -EINVAL;
 }
 
 static void eoi_map_fill(struct domain *d)
@@ -325,8 +325,7 @@ static int map_msi(struct domain *d, const struct msi_wanted *want, int *pirq)
 
 int pirq_map_msi(struct domain *d, const struct msi_wanted *want, int *pirq)
 {
-    if (want->count == 0 || want->count > MSI_VECTORS_MAX)
-        return -EINVAL;
+    ASSERT(want->count > 0 && want->count <= MSI_VECTORS_MAX);
     spin_lock(&physdev_lock);
     int ret = map_msi(d, want, pirq);
     spin_unlock(&physdev_lock);

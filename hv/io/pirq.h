@@ -10,6 +10,9 @@
 // 3. A struct pirq lives until its domain's table is freed, whatever becomes of the mapping.
 // 4. After a level interrupt of a bound PIRQ the pin stays masked until the guest's EOI.
 //
+// pirq_bind, pirq_unbind and pirq_set_affinity are declared in dom/evtchn.h; a PIRQ that is not
+// mapped cannot be bound: -EPERM.
+//
 // Letters: [P] LOCK_PHYSDEV, [l] p->lock, [i] immutable, [a] atomic.
 #ifndef WIRT_IO_PIRQ_H
 #define WIRT_IO_PIRQ_H
@@ -52,14 +55,14 @@ struct pirq_table {
 // it: a line is not shared between domains.
 NODISCARD int pirq_map_gsi(struct domain *d, u32 gsi, int *pirq);
 // Maps the messages that `want` describes to consecutive PIRQs from *pirq on. Or what msi_create
-// says.
+// says. want->count is 1 to MSI_VECTORS_MAX.
 NODISCARD int pirq_map_msi(struct domain *d, const struct msi_wanted *want, int *pirq);
 // A PIRQ that is bound loses its interrupt, the port stays.
 NODISCARD int pirq_unmap(struct domain *d, u32 pirq);
 // Reserves a number for a later map.
 NODISCARD int pirq_reserve(struct domain *d, enum pirq_kind kind, u32 *pirq);
 
-// The guest has handled the interrupt.
+// The guest has handled the interrupt. -EINVAL: neither mapped nor bound.
 NODISCARD int pirq_eoi(struct domain *d, u32 pirq);
 // Registers the guest's page of PIRQs that need EOIs. -EBUSY: there is one; -EINVAL: not usable.
 NODISCARD int pirq_set_eoi_map(struct domain *d, gfn_t gfn, bool eoi_unmasks);
