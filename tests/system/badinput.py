@@ -119,4 +119,5 @@ def run(lab, case):
             require(vm.qemu.poll() is None or case.boots, "the machine reset or stopped")
 
 
-TESTS = [Test("bad-" + case.name, functools.partial(run, case=case), case.name in QUICK, ours=True) for case in CASES]
+TESTS = [Test("bad-" + case.name, functools.partial(run, case=case), case.name in QUICK, ours=True,
+              cpus=case.machine.get("cpus", 1)) for case in CASES]

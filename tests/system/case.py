@@ -13,6 +13,7 @@ class Test:
     run: typing.Callable  # takes the Lab; raises Failure
     quick: bool = False   # belongs to `make test`, the rest to `make test-all`
     ours: bool = False    # only Wirt promises this: left out with --oracle
+    cpus: int = 1         # of the machine; one with several runs alone
 
 
 def require(condition, why):

@@ -35,5 +35,5 @@ def rate(lab, seconds, cpus):
 
 TESTS = [
     Test("clock-1cpu", functools.partial(rate, seconds=60, cpus=1), quick=True),
-    Test("clock-4cpu", functools.partial(rate, seconds=60, cpus=4)),
+    Test("clock-4cpu", functools.partial(rate, seconds=60, cpus=4), cpus=4),
 ]

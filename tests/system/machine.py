@@ -15,7 +15,7 @@ import tempfile
 import time
 
 OVMF = "/usr/share/OVMF/OVMF_%s_4M.fd"
-HV_ARGS = "console=com1 com1=115200,8n1 loglvl=all noreboot"
+HV_ARGS = "console=com1 com1=115200,8n1 loglvl=all"
 # What no test ever wants to see, unless it says so.
 DISASTER = rb"Kernel panic|wirt: panic|\(XEN\) Panic on CPU|BUG: unable to handle"
 TAIL = 160  # characters of console shown when a test fails
@@ -41,10 +41,10 @@ class Machine:
 
     def __init__(self, lab, *, hv=None, hv_args="dom0_mem=1024M", kernel=None, kernel_args="quiet", initrd=None,
                  machine="q35", cpu="qemu64", cpus=1, mem=2048, firmware="direct", protocol="multiboot2",
-                 devices=(), disaster=DISASTER, modules="kernel initrd"):
+                 devices=(), noreboot=True, disaster=DISASTER, modules="kernel initrd"):
         self.lab, self.firmware, self.protocol, self.modules = lab, firmware, protocol, modules
         self.hv = hv or lab.hv
-        self.hv_args = f"{HV_ARGS} {hv_args}"
+        self.hv_args = f"{HV_ARGS} {'noreboot ' if noreboot else ''}{hv_args}"
         self.kernel = kernel or lab.image("current") + "/vmlinuz"
         self.kernel_args = f"console=hvc0 cryptomgr.notests {kernel_args}"
         self.initrd = initrd or lab.busybox("current")
