@@ -16,7 +16,6 @@ struct pci_addr {
 };
 
 enum pci_reg {
-    PCI_VENDOR = 0x00,
     PCI_COMMAND = 0x04,
     PCI_COMMAND_MEMORY = 1 << 1,
     PCI_STATUS = 0x06,

@@ -41,6 +41,7 @@ enum {
     DEV_PLAIN = 9, // MSI: 32-bit, not maskable, 1 message; another MSI-X table in an I/O BAR
     DEV_MSIX = 10, // MSI-X in BAR 1
     DEVS = 16,
+    PCI_VENDOR = 0,
     CAP = 0x50,
     CAP2 = 0x70,
 };
@@ -236,6 +237,13 @@ int evtchn_unmask(struct domain *d, port_t port)
     return 0;
 }
 
+#define HV_ADDRESS 0xffff800000000000
+
+bool guest_range_ok(u64 start, u64 bytes)
+{
+    return start + bytes <= HV_ADDRESS;
+}
+
 int guest_copy_in(void *dst, guest_ptr src, u64 bytes)
 {
     if (!src.v)
@@ -350,6 +358,8 @@ static int world_setup(void **state)
     memset(w.port_of, 0, sizeof(w.port_of));
     memset(w.sent, 0, sizeof(w.sent));
     memset(w.guest_page, 0, sizeof(w.guest_page));
+    for (u8 devfn = DEV_MSI; devfn <= DEV_MSIX; devfn++)
+        assert_int_equal(pci_add((struct pci_addr){0, 0, devfn}), 0);
     w.eois = w.unmasked = 0;
     return 0;
 }
