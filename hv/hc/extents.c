@@ -175,7 +175,7 @@ static bool populate_step(const struct extents *e, u64 index)
 
 static bool decrease_step(const struct extents *e, u64 index)
 {
-    mfn_t m;
+    mfn_t m = MFN_NONE;
     return guest_copy_in_index(&m.v, e->list, index, sizeof(m.v)) == 0 &&
            drop_extent(e->d, m, e->order);
 }
@@ -271,7 +271,7 @@ static int steal(struct exchange *x, u64 first)
 {
     int rc = 0;
     for (u64 i = 0; i < x->in_step && rc == 0; i++) {
-        mfn_t m;
+        mfn_t m = MFN_NONE;
         rc = guest_copy_in_index(&m.v, x->in.list, first + i, sizeof(m.v));
         for (u64 k = 0; k < (u64)1 << x->in.order && rc == 0; k++)
             rc = steal_frame(x, mfn_add(m, k));
