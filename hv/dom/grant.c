@@ -25,9 +25,8 @@ int grant_init(struct domain *d)
     d->grant = t;
     if (!t)
         return -ENOMEM;
+    *t = (struct grant_table){.version = 1, .frames_max = max};
     spin_lock_init(&t->lock, LOCK_GRANT);
-    t->version = 1;
-    t->frames_max = max;
     t->page = heap_alloc(max * sizeof(t->page[0]));
     t->status_page = heap_alloc(status_frames_for(max) * sizeof(t->status_page[0]));
     int rc = t->page && t->status_page ? 1 : -ENOMEM;
