@@ -22,16 +22,21 @@ int grant_init(struct domain *d)
 {
     u32 max = MIN(MAX(options.gnttab_max_frames, (u32)GRANT_FRAMES_INITIAL), (u32)GRANT_FRAMES_MAX);
     struct grant_table *t = heap_new(struct grant_table);
-    d->grant = t;
-    if (!t)
+    void **page = heap_alloc(max * sizeof(*page));
+    void **status_page = heap_alloc(status_frames_for(max) * sizeof(*status_page));
+    if (!t || !page || !status_page) {
+        heap_free(t);
+        heap_free(page);
+        heap_free(status_page);
         return -ENOMEM;
-    *t = (struct grant_table){.version = 1, .frames_max = max};
+    }
+    *t = (struct grant_table){
+        .version = 1, .frames_max = max, .page = page, .status_page = status_page};
     spin_lock_init(&t->lock, LOCK_GRANT);
-    t->page = heap_alloc(max * sizeof(t->page[0]));
-    t->status_page = heap_alloc(status_frames_for(max) * sizeof(t->status_page[0]));
-    int rc = t->page && t->status_page ? 1 : -ENOMEM;
-    while (rc > 0)
-        rc = grant_grow(d, GRANT_FRAMES_INITIAL);
+    d->grant = t;
+    int rc;
+    while ((rc = grant_grow(d, GRANT_FRAMES_INITIAL)) > 0)
+        ;
     if (rc)
         grant_free(d);
     return rc;
