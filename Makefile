@@ -34,7 +34,7 @@ include mk/unpack.mk
 
 $(BUILD)/gen/cpu/offsets.h: hv/cpu/offsets.c Makefile
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(HV_CFLAGS) -S -o $(BUILD)/gen/offsets.s $<
+	$(Q)$(CC) $(HV_CFLAGS) -MMD -MT $@ -MF $(BUILD)/gen/offsets.d -S -o $(BUILD)/gen/offsets.s $<
 	$(Q)sed -n 's/.*"->\([A-Z0-9_]*\) \$$*\(-*[0-9]*\)\\n".*/#define \1 \2/p' $(BUILD)/gen/offsets.s > $@
 
 $(BUILD)/hv/%.o: hv/%.c Makefile
@@ -73,5 +73,5 @@ clean:
 .PHONY: all clean
 .DELETE_ON_ERROR:
 
--include $(HV_OBJ:.o=.d)
+-include $(HV_OBJ:.o=.d) $(BUILD)/gen/offsets.d
 include $(filter-out mk/unpack.mk,$(wildcard mk/*.mk))

@@ -67,6 +67,7 @@ static void start(void)
     cpu_setup();
     find_acpi();
     time_init(&acpi);
+    pic_disable();
     apic_init(acpi.lapic_addr.v ? acpi.lapic_addr : MADDR(0xfee00000), options.x2apic != 0);
     apic_setup();
     cpus[0].apic_id = apic_id();

@@ -25,9 +25,10 @@ struct cpu_info {
     struct vcpu *current; // [c] whose registers those are
     struct cpu *cpu;
     u32 softirq; // [a] enum softirq bits
-    u32 guest_mode_pad;
+    u32 fault_error; // [c] of the last fault that was fixed up
+    u32 fault_vector, pad[3];
 };
-STATIC_ASSERT(sizeof(struct cpu_info) % 16 == 8); // the exception frame's end is 16-byte aligned
+STATIC_ASSERT(sizeof(struct cpu_info) % 16 == 8); // the exception frame ends 16-byte aligned
 
 struct cpu {
     u32 id;

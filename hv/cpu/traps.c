@@ -27,6 +27,8 @@ static bool fixed_up(struct cpu_regs *regs)
 {
     for (const struct ex_entry *e = ex_table_start; e < ex_table_end; e++)
         if ((u64)&e->fault + (u64)(s64)e->fault == regs->rip) {
+            cpu_info()->fault_vector = regs->vector;
+            cpu_info()->fault_error = regs->error_code;
             regs->rip = (u64)&e->fixup + (u64)(s64)e->fixup;
             return true;
         }
@@ -118,7 +120,9 @@ bool syscall_from_guest(struct cpu_regs *regs)
 
 bool guest_iret_failed(struct cpu_regs *regs)
 {
-    pv_failsafe(current_vcpu(), regs);
+    // The guest sees the fault as if its instruction at the new place had raised it (seen on the
+    // oracle: tests/guest/iret_bad).
+    pv_inject(regs, (u8)cpu_info()->fault_vector, cpu_info()->fault_error);
     return exit_to_guest(regs);
 }
 

@@ -40,6 +40,13 @@ struct domain *domain_by_owner(u16 owner)
     return dom0 && owner == frame_owner_id(dom0) ? dom0 : NULL;
 }
 
+static void watchdog_fired(void *data)
+{
+    struct domain *d = data;
+    printk(LOG_ERR, "domain %u: its watchdog has run out", d->id.v);
+    domain_shutdown(d, SHUTDOWN_watchdog);
+}
+
 struct domain *domain_create(dom_id_t id, bool privileged, u32 vcpus, u64 frames_max)
 {
     struct domain *d = heap_new(struct domain);
@@ -50,6 +57,8 @@ struct domain *domain_create(dom_id_t id, bool privileged, u32 vcpus, u64 frames
     d->vcpu_count = vcpus;
     d->frames_max = frames_max;
     d->refs = 1;
+    for (u32 i = 0; i < DOMAIN_WATCHDOGS; i++)
+        timer_init(&d->watchdog[i], watchdog_fired, d);
     spin_lock_init(&d->lock, LOCK_DOMAIN);
     spin_lock_init(&d->mmu_lock, LOCK_MMU);
     d->shared = shared_page_alloc(d);
@@ -154,6 +163,27 @@ void vcpu_update_time(struct vcpu *v)
         v->time_area = 0;
 }
 
+// While the fields change, the entry time carries XEN_RUNSTATE_UPDATE if the guest asked for that
+// (xen ABI: vcpu.h).
+void vcpu_update_runstate_area(struct vcpu *v)
+{
+    struct vcpu_runstate_info r;
+    if (!v->runstate_area)
+        return;
+    u64 entry_at = v->runstate_area + offsetof(struct vcpu_runstate_info, state_entry_time);
+    bool mark = v->dom->vm_assist >> VMASST_TYPE_runstate_update_flag & 1;
+    sched_runstate(v, &r);
+    u64 entry = r.state_entry_time | XEN_RUNSTATE_UPDATE;
+    if (mark && guest_copy_out(GUEST_PTR(entry_at), &entry, sizeof(entry)) != 0)
+        return;
+    if (mark)
+        r.state_entry_time = entry;
+    if (guest_copy_out(GUEST_PTR(v->runstate_area), &r, sizeof(r)) != 0 || !mark)
+        return;
+    entry &= ~XEN_RUNSTATE_UPDATE;
+    (void)!guest_copy_out(GUEST_PTR(entry_at), &entry, sizeof(entry));
+}
+
 void domain_update_wallclock(struct domain *d)
 {
     struct shared_info *s = d->shared;
@@ -212,7 +242,8 @@ void domain_shutdown(struct domain *d, u32 reason)
     spin_lock(&d->lock);
     if (d->state == DOMAIN_RUNNING) {
         d->state = DOMAIN_SHUTDOWN;
-        d->shutdown_reason = reason;
+        if (!d->shutdown_latched)
+            d->shutdown_reason = reason;
     }
     spin_unlock(&d->lock);
     if (d == dom0)

@@ -53,6 +53,8 @@ struct vcpu {
     u64 period; // [c] ns, 0: none
 };
 
+enum { DOMAIN_WATCHDOGS = 2 };
+
 enum domain_state { DOMAIN_RUNNING, DOMAIN_SHUTDOWN, DOMAIN_DYING };
 
 struct domain {
@@ -68,6 +70,9 @@ struct domain {
     u32 refs;            // [a]
     u32 state;           // [d] enum domain_state
     u32 shutdown_reason; // [d]
+    bool shutdown_latched; // [d] SCHEDOP_shutdown_code has set the reason
+    u32 watchdog_used;     // [d] bit n: watchdog[n] is running
+    struct timer watchdog[DOMAIN_WATCHDOGS];
     u64 frames;          // [a] frames owned
     u64 frames_max;      // [d]
     u64 vm_assist;       // [a] VMASST bits
@@ -101,6 +106,8 @@ void domain_shutdown(struct domain *d, u32 reason);
 void domain_update_wallclock(struct domain *d);
 // Writes vcpu_time_info (and its registered copy) of the current vCPU, or of one that does not run.
 void vcpu_update_time(struct vcpu *v);
+// Writes the run state to where the guest registered it. The current vCPU.
+void vcpu_update_runstate_area(struct vcpu *v);
 // A guest did what no guest may and cannot be told so: prints its state and shuts it down as
 // crashed.
 void domain_crash(struct domain *d, const char *why);

@@ -33,11 +33,11 @@ static long get_subject(struct vcpu *cur, u64 foreign, struct subject *s)
     s->pt = domain_get(pt ? DOM_ID((u16)(pt - 1)) : DOM_ID(DOMID_SELF), cur->dom);
     s->fd = NULL;
     if (!s->pt)
-        return -EINVAL;
+        return -ESRCH;
     u16 fd = (u16)foreign;
     if (fd == DOMID_IO || fd == DOMID_XEN) // machine frames: reached by number, not by owner
         s->fd = cur->dom->privileged ? domain_get(DOM_ID(DOMID_SELF), cur->dom) : NULL;
-    else
+    else if (fd != cur->dom->id.v) // its own number is not how a domain names itself here
         s->fd = domain_get(DOM_ID(fd), cur->dom);
     long rc = 0;
     if (!s->fd)
@@ -175,7 +175,7 @@ static long flush_vcpus(struct domain *d, guest_ptr mask_ptr)
     u64 vcpus[VCPUS_MAX / 64];
     struct cpumask mask;
     if (read_vcpu_mask(d, mask_ptr, vcpus) != 0)
-        return -EFAULT;
+        return -EINVAL; // not -EFAULT: seen on the oracle (tests/guest/mmuext_misc)
     cpus_of_vcpus(d, vcpus, &mask);
     tlb_flush_mask(&mask);
     return 0;
@@ -235,32 +235,6 @@ long hc_update_va_mapping_otherdomain(struct vcpu *cur, u64 va, u64 val, u64 fla
 
 // --- mmuext_op ---
 
-// Loads a new root; the old one is dropped.
-static long new_base(struct vcpu *cur, mfn_t m, bool user)
-{
-    struct domain *d = cur->dom;
-    mfn_t *slot = user ? &cur->pv.l4_user : &cur->pv.l4_kernel, old = *slot;
-    if (user && m.v == 0)
-        m = MFN_NONE;
-    else if (mfn_eq(old, m))
-        goto load;
-    else {
-        int rc = mmu_get(d, m, FT_L4);
-        if (rc != 0)
-            return rc;
-    }
-    *slot = m;
-    if (!user)
-        pv_load_cr3(cur);
-    if (!mfn_eq(old, MFN_NONE))
-        mmu_put(d, old);
-    return 0;
-load:
-    if (!user)
-        pv_load_cr3(cur);
-    return 0;
-}
-
 // An ordinary frame of the guest's that we write to on its behalf.
 static long fill_page(struct domain *d, mfn_t dst, const void *src)
 {
@@ -307,9 +281,9 @@ static long locked_op(struct vcpu *cur, struct domain *fd, const struct mmuext_o
     case MMUEXT_UNPIN_TABLE:
         return mmu_unpin(fd, m);
     case MMUEXT_NEW_BASEPTR:
-        return fd == cur->dom ? new_base(cur, m, false) : -EPERM;
+        return fd == cur->dom ? pv_set_root(cur, m, false) : -EPERM;
     case MMUEXT_NEW_USER_BASEPTR:
-        return fd == cur->dom ? new_base(cur, m, true) : -EPERM;
+        return fd == cur->dom ? pv_set_root(cur, m, true) : -EPERM;
     case MMUEXT_SET_LDT:
         return fd == cur->dom ? pv_set_ldt(cur, op->arg1.linear_addr, op->arg2.nr_ents) : -EPERM;
     default:

@@ -89,6 +89,52 @@ static long op_poll(struct vcpu *cur, void *arg)
     return 0;
 }
 
+// The reason is latched for a domain that crashes later; nothing stops now.
+static long op_shutdown_code(struct vcpu *cur, void *arg)
+{
+    const struct sched_shutdown *s = arg;
+    spin_lock(&cur->dom->lock);
+    if (!cur->dom->shutdown_latched) {
+        cur->dom->shutdown_latched = true;
+        cur->dom->shutdown_reason = s->reason;
+    }
+    spin_unlock(&cur->dom->lock);
+    return 0;
+}
+
+// id 0 takes a free watchdog and returns its number; a timeout of 0 ends one.
+static long op_watchdog(struct vcpu *cur, void *arg)
+{
+    const struct sched_watchdog *w = arg;
+    struct domain *d = cur->dom;
+    u32 id = w->id;
+    if (id > DOMAIN_WATCHDOGS)
+        return -EINVAL;
+    long rc = 0;
+    spin_lock(&d->lock);
+    if (id == 0 && w->timeout == 0) {
+        rc = -EINVAL;
+    } else if (id == 0) {
+        while (id < DOMAIN_WATCHDOGS && d->watchdog_used >> id & 1)
+            id++;
+        rc = id < DOMAIN_WATCHDOGS ? (long)++id : -ENOSPC;
+    } else if (!(d->watchdog_used >> (id - 1) & 1)) {
+        rc = -EINVAL;
+    }
+    if (rc >= 0) {
+        struct timer *t = &d->watchdog[id - 1];
+        if (w->timeout) {
+            d->watchdog_used |= 1u << (id - 1);
+            timer_set(t, time_now() + (u64)w->timeout * 1000000000);
+        } else {
+            d->watchdog_used &= ~(1u << (id - 1));
+            timer_stop(t);
+        }
+    }
+    spin_unlock(&d->lock);
+    return rc;
+}
+
 static long op_remote_shutdown(struct vcpu *cur, void *arg)
 {
     const struct sched_remote_shutdown *s = arg;
@@ -101,13 +147,17 @@ static long op_remote_shutdown(struct vcpu *cur, void *arg)
 }
 
 static const struct hc_op ops[] = {
-    {"SCHEDOP_yield", SCHEDOP_yield, 0, HC_NONE, false, op_yield, "sched_op"},
-    {"SCHEDOP_block", SCHEDOP_block, 0, HC_NONE, false, op_block, "sched_op"},
+    {"SCHEDOP_yield", SCHEDOP_yield, 0, HC_NONE, false, op_yield, "sched"},
+    {"SCHEDOP_block", SCHEDOP_block, 0, HC_NONE, false, op_block, "sched"},
     {"SCHEDOP_shutdown", SCHEDOP_shutdown, sizeof(struct sched_shutdown), HC_IN, false,
-     op_shutdown, "sched_op"},
-    {"SCHEDOP_poll", SCHEDOP_poll, sizeof(struct sched_poll), HC_IN, false, op_poll, "sched_op"},
+     op_shutdown, "sched"},
+    {"SCHEDOP_poll", SCHEDOP_poll, sizeof(struct sched_poll), HC_IN, false, op_poll, "sched"},
     {"SCHEDOP_remote_shutdown", SCHEDOP_remote_shutdown, sizeof(struct sched_remote_shutdown),
-     HC_IN, true, op_remote_shutdown, NULL},
+     HC_IN, true, op_remote_shutdown, "shutdown_codes"},
+    {"SCHEDOP_shutdown_code", SCHEDOP_shutdown_code, sizeof(struct sched_shutdown), HC_IN, false,
+     op_shutdown_code, "shutdown_codes"},
+    {"SCHEDOP_watchdog", SCHEDOP_watchdog, sizeof(struct sched_watchdog), HC_IN, false, op_watchdog,
+     "shutdown_codes"},
 };
 
 long hc_sched_op(struct vcpu *cur, u64 cmd, u64 arg, u64 a2, u64 a3, u64 a4)

@@ -100,10 +100,9 @@ const struct hc_text_op hc_version_texts[] = {
 
 static long text_out(const struct hc_text_op *op, struct vcpu *cur, guest_ptr arg)
 {
-    const char *text = op->privileged && !cur->dom->privileged ? "<denied>" : op->text;
-    u64 len = strnlen(text, op->bytes - 1u);
-    int ret = guest_copy_out(arg, text, len);
-    return ret ? ret : guest_copy_out(guest_ptr_add(arg, len), "", 1);
+    char text[sizeof(xen_commandline_t)] = "";
+    strlcpy(text, op->privileged && !cur->dom->privileged ? "<denied>" : op->text, op->bytes);
+    return guest_copy_out(arg, text, op->bytes);
 }
 
 long hc_xen_version(struct vcpu *cur, u64 cmd, u64 arg, u64 a2, u64 a3, u64 a4)

@@ -202,9 +202,10 @@ int ioapic_write(maddr_t base, u32 reg, u32 value)
 
 // ---- Boot ----
 
-// The 8259s would deliver through the boot CPU's LINT0, which is masked, but a spurious interrupt
-// of theirs is not welcome either. Vectors out of the way of exceptions, then all masked.
-static void pic_disable(void)
+// Vectors out of the way of exceptions, then all masked. Before the local APIC's LINT0 is masked: an
+// interrupt that the firmware's timer has raised by then must be withdrawn, or TCG delivers it as
+// vector -1 later.
+void pic_disable(void)
 {
     static const struct {
         u8 port, value;
@@ -273,7 +274,6 @@ static void ioapic_add(const struct acpi_info *acpi, const struct acpi_ioapic *a
 void ioapic_init(const struct acpi_info *acpi)
 {
     if (!acpi->fadt.hw_reduced)
-        pic_disable();
-    for (u32 i = 0; i < acpi->ioapic_count; i++)
+        for (u32 i = 0; i < acpi->ioapic_count; i++)
         ioapic_add(acpi, &acpi->ioapic[i]);
 }

@@ -21,6 +21,8 @@ enum ioapic_rte { // the low half of a redirection entry; fixed delivery, physic
 // Finds and masks the IO-APICs and the pair of 8259s, keeps the IO-APICs' pages for the hypervisor,
 // notes how ISA interrupts are signalled. Boot CPU, once, after mmio_init.
 void ioapic_init(const struct acpi_info *acpi);
+// Silences the pair of 8259s. Boot, before apic_setup.
+void pic_disable(void);
 
 // One more than the highest GSI that any IO-APIC serves.
 u32 ioapic_gsi_end(void);

@@ -125,7 +125,7 @@ NODISCARD int frame_drop_allocated(mfn_t m, struct domain *d);
 u16 frame_owner_id(const struct domain *d);
 
 // --- types without contents (writable, shared): no lock needed ---
-// 0, -EINVAL when the frame is in use as another type. The caller holds a reference.
+// 0, -EBUSY when the frame is in use as another type. The caller holds a reference.
 NODISCARD int frame_get_writable(mfn_t m);
 void frame_put_type(mfn_t m); // writable, shared; tables: pv/mmu.h
 #endif

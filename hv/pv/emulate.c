@@ -3,6 +3,7 @@
 // forced-emulation CPUID (#UD) and writes to L1 tables (#PF). The decoder is hv/emul; here is what
 // the guest may do through it.
 #include "pv/pv.h"
+#include "abi/errno.h"
 #include "cpu/cpu.h"
 #include "cpu/io.h"
 #include "cpu/x86.h"
@@ -145,6 +146,12 @@ static enum emul_rc write_cr(struct emul_ctxt *c, unsigned cr, u64 val)
     case 2:
         v->info->arch.cr2 = val;
         return EMUL_OK;
+    case 3: {
+        spin_lock(&v->dom->mmu_lock);
+        int rc = val & ~PAGE_MASK ? -EINVAL : pv_set_root(v, MFN(val >> PAGE_SHIFT), false);
+        spin_unlock(&v->dom->mmu_lock);
+        return rc == 0 ? EMUL_OK : rc == -ERESTART_HC ? EMUL_RETRY : raise_gp(c);
+    }
     case 4: // what the guest may choose makes no difference to it: TSD and DE
         v->pv.cr4 = val & (CR4_TSD | CR4_DE);
         return EMUL_OK;
@@ -407,7 +414,7 @@ static enum emul_rc pt_exchange(struct emul_ctxt *c, gva_t va, void *old, const 
 {
     struct ptwrite *p = c->opaque;
     u32 at = (u32)(va.v & 7);
-    if ((va.v & PAGE_MASK) != p->page || at + bytes > 8)
+    if ((va.v & PAGE_MASK) != p->page || bytes > 8 || va.v % bytes != 0)
         return EMUL_UNHANDLED;
     maddr_t where = MADDR(p->base.v + (va.v & ~PAGE_MASK & ~(u64)7));
     u64 entry = READ_ONCE(*(u64 *)maddr_virt(where)), changed = entry;

@@ -55,11 +55,10 @@ static int get_leaf(struct domain *fd, u64 pte)
         return mmio_permitted(fd, m, pte & PTE_W) ? 0 : -EPERM;
     if (!frame_get(m, fd))
         return -EINVAL;
-    if ((pte & PTE_W) && frame_get_writable(m) != 0) {
+    int rc = pte & PTE_W ? frame_get_writable(m) : 0;
+    if (rc != 0)
         frame_put(m);
-        return -EINVAL;
-    }
-    return 0;
+    return rc;
 }
 
 static void put_leaf(u64 pte)
@@ -172,7 +171,7 @@ static void type_set(struct frame *f, u64 set, u64 clear)
         ;
 }
 
-// Takes one count of `type`. Out: the word before. -EINVAL: the frame is in use as something else.
+// Takes one count of `type`. Out: the word before. -EBUSY: the frame is in use as something else.
 static int type_claim(struct frame *f, enum frame_type type, u64 *before)
 {
     u64 old = READ_ONCE(f->type), new;
@@ -181,7 +180,7 @@ static int type_claim(struct frame *f, enum frame_type type, u64 *before)
         if ((old & FT_COUNT) == FT_COUNT)
             return -EINVAL;
         if (!same && ((old & FT_COUNT) || (old & FT_PARTIAL)))
-            return -EINVAL;
+            return -EBUSY;
         new = same ? old + 1 : ((u64)type << FT_SHIFT) | (old & FT_QUEUED) | 1;
     } while (!__atomic_compare_exchange_n(&f->type, &old, new, true, __ATOMIC_ACQ_REL,
                                           __ATOMIC_RELAXED));
@@ -360,8 +359,9 @@ static int write_entry(struct domain *d, struct domain *fd, struct frame *f, enu
 
 static int write_data(mfn_t m, u64 *p, u64 val)
 {
-    if (frame_get_writable(m) != 0)
-        return -EINVAL;
+    int rc = frame_get_writable(m);
+    if (rc != 0)
+        return rc;
     WRITE_ONCE(*p, val);
     frame_put_type(m);
     return 0;

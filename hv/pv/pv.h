@@ -70,6 +70,9 @@ void pv_save(struct vcpu *v);
 void pv_load(struct vcpu *v);
 // Switches the current vCPU between guest kernel and guest user: GS base and CR3.
 void pv_toggle_mode(struct vcpu *v);
+// Makes m the root for the guest's kernel or user mode (0: no user root) and loads it if it is in
+// use; the old one is let go. Errors as mmu_get. mmu_lock.
+NODISCARD int pv_set_root(struct vcpu *v, mfn_t m, bool user);
 // Reloads CR3 of the current vCPU after its roots changed.
 void pv_load_cr3(struct vcpu *v);
 void pv_fpu_init(struct vcpu *v);
@@ -92,6 +95,7 @@ void pv_inject_pf(struct cpu_regs *regs, u64 address, u32 error);
 // Enters the event callback when events are pending and unmasked. True when it did.
 bool pv_deliver_events(struct vcpu *v, struct cpu_regs *regs);
 void pv_syscall(struct vcpu *v, struct cpu_regs *regs);
+// The selectors saved in v->pv could not be loaded: the guest's failsafe callback is told.
 void pv_failsafe(struct vcpu *v, struct cpu_regs *regs);
 long pv_iret(struct vcpu *v, struct cpu_regs *regs);
 

@@ -146,14 +146,10 @@ void pv_syscall(struct vcpu *v, struct cpu_regs *r)
 
 void pv_failsafe(struct vcpu *v, struct cpu_regs *r)
 {
-    u16 ds, es, fs, gs;
-    __asm__ volatile("mov %%ds, %0; mov %%es, %1; mov %%fs, %2; mov %%gs, %3"
-                     : "=r"(ds), "=r"(es), "=r"(fs), "=r"(gs));
-    const u64 selectors[4] = {ds, es, fs, gs};
+    const u64 selectors[4] = {v->pv.ds, v->pv.es, v->pv.fs, v->pv.gs};
     const struct pv_callback *cb = &v->pv.failsafe;
-    // The frame describes a return that was never made: it was made from kernel mode.
     if (!push_frame(v, r, cb->address, FLAT_RING3_CS64, cb->mask_events, selectors, 4))
-        domain_crash(v->dom, "return to a bad address or selector, and no failsafe callback");
+        domain_crash(v->dom, "bad data selectors, and no failsafe callback");
 }
 
 // --- the iret hypercall ---

@@ -85,20 +85,47 @@ void pv_toggle_mode(struct vcpu *v)
     write_cr3(current_root(&v->pv));
 }
 
+int pv_set_root(struct vcpu *v, mfn_t m, bool user)
+{
+    struct domain *d = v->dom;
+    mfn_t *slot = user ? &v->pv.l4_user : &v->pv.l4_kernel, old = *slot;
+    if (user && m.v == 0)
+        m = MFN_NONE;
+    if (!mfn_eq(old, m) && !mfn_eq(m, MFN_NONE)) {
+        int rc = mmu_get(d, m, FT_L4);
+        if (rc != 0)
+            return rc;
+    }
+    *slot = m;
+    if (user == !v->pv.kernel_mode)
+        pv_load_cr3(v);
+    if (!mfn_eq(old, m) && !mfn_eq(old, MFN_NONE))
+        mmu_put(d, old);
+    return 0;
+}
+
 // --- descriptor windows ---
 
 static void window_set(u64 *l1, u32 index, mfn_t m)
 {
-    WRITE_ONCE(l1[index], mfn_eq(m, MFN_NONE) ? 0 : mfn_to_maddr(m).v | PTE_P | PTE_W | PTE_NX);
+    WRITE_ONCE(l1[index], mfn_to_maddr(m).v | PTE_P | PTE_NX | PTE_W);
 }
+
+static u8 empty_page[PAGE_SIZE] ALIGNED(4096) SECTION(".bss.page"); // descriptors that are absent
 
 static void load_windows(const struct pv_vcpu *pv)
 {
     struct cpu *c = this_cpu();
     for (u32 i = 0; i < PV_GDT_FRAMES; i++)
-        window_set(c->gdt_l1, i, pv->gdt_frame[i]);
+        if (mfn_eq(pv->gdt_frame[i], MFN_NONE))
+            WRITE_ONCE(c->gdt_l1[i], ((u64)empty_page - VIRT_BASE) | PTE_P | PTE_NX);
+        else
+            window_set(c->gdt_l1, i, pv->gdt_frame[i]);
     for (u32 i = 0; i < PV_LDT_FRAMES; i++)
-        window_set(c->ldt_l1, i, pv->ldt_frame[i]);
+        if (mfn_eq(pv->ldt_frame[i], MFN_NONE))
+            WRITE_ONCE(c->ldt_l1[i], 0); // faults, to be mapped then
+        else
+            window_set(c->ldt_l1, i, pv->ldt_frame[i]);
 }
 
 static void load_ldt(const struct pv_vcpu *pv)
@@ -140,15 +167,16 @@ static void save_segments(struct pv_vcpu *pv)
 }
 
 // Selectors first: loading one changes the base. A selector that has gone bad becomes null.
-static void load_segments(struct pv_vcpu *pv)
+static bool load_segments(struct pv_vcpu *pv)
 {
-    load_seg_ds(pv->ds);
-    load_seg_es(pv->es);
-    load_seg_fs(pv->fs);
-    load_seg_gs(pv->gs);
+    bool ok = load_seg_ds(pv->ds);
+    ok &= load_seg_es(pv->es);
+    ok &= load_seg_fs(pv->fs);
+    ok &= load_seg_gs(pv->gs);
     wrmsr(MSR_FS_BASE, pv->fs_base);
     wrmsr(MSR_GS_BASE, pv->kernel_mode ? pv->gs_base_kernel : pv->gs_base_user);
     wrmsr(MSR_KERNEL_GS_BASE, pv->kernel_mode ? pv->gs_base_user : pv->gs_base_kernel);
+    return ok;
 }
 
 static void load_debug(const struct pv_vcpu *pv)
@@ -195,7 +223,7 @@ void pv_load(struct vcpu *v)
     write_cr3(current_root(pv));
     tlb_note_flush();
     load_ldt(pv);
-    load_segments(pv);
+    bool segments_ok = load_segments(pv);
     cpu_clts();
     if (cpu_features.xsave)
         cpu_xsetbv(0, cpu_features.xcr0_mask);
@@ -205,6 +233,9 @@ void pv_load(struct vcpu *v)
     write_cr0(pv->cr0 & CR0_TS ? read_cr0() | CR0_TS : read_cr0() & ~(u64)CR0_TS);
     if (debug_active(pv))
         load_debug(pv);
+    if (!segments_ok)
+        pv_failsafe(v, &cpu_info()->regs);
+    vcpu_update_runstate_area(v);
 }
 
 // --- the ABI's context ---

@@ -37,7 +37,10 @@ static void check_vectors(void)
     expect(USER_RUN(user_ud, NULL), X86_UD, 0, USER_CODE);
     expect(USER_RUN(user_gp, NULL), X86_GP, 0, USER_CODE + 10);
     expect(USER_RUN(user_sel, NULL), X86_GP, 0x0abc, USER_CODE + 5);
-    expect(USER_RUN(user_ss, NULL), X86_SS, 0, USER_CODE + 10);
+    t = USER_RUN(user_ss, NULL); // #SS by the manual, #GP in QEMU 7.2
+    CHECK(t->frame.vector == X86_SS || t->frame.vector == X86_GP);
+    CHECK_EQ(t->frame.error, 0);
+    CHECK_EQ(t->frame.rip, USER_CODE + 10);
     t = USER_RUN(user_db, NULL);
     CHECK_TRAP(t, X86_DB, 0);
     CHECK_EQ(t->frame.rflags & 0x100, 0x100);

@@ -57,10 +57,13 @@ void events_enable(void)
         hc_xen_version(XENVER_version, NULL);
 }
 
+// What became pending while the port was masked has no edge left: forget it, or no event would come
+// any more (xen ABI: xen.h, struct shared_info, MASK).
 void port_unmask(unsigned int port)
 {
     __atomic_and_fetch(&shared_info->evtchn_mask[port / 64], ~(1ul << (port % 64)),
                        __ATOMIC_SEQ_CST);
+    port_clear(port);
 }
 
 bool port_pending(unsigned int port)

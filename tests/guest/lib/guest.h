@@ -224,7 +224,7 @@ extern volatile unsigned int event_count[]; // per port, by the kit's 2-level di
 extern void (*upcall_hook)(void);           // replaces the 2-level dispatcher when set
 void events_enable(void);                   // unmask upcalls and take what is pending
 void events_disable(void);
-void port_unmask(unsigned int port); // clears the 2-level mask bit only
+void port_unmask(unsigned int port); // clears the 2-level mask bit, and what was pending before
 bool port_pending(unsigned int port);
 void port_clear(unsigned int port);
 long bind_virq(unsigned int virq, unsigned int vcpu, evtchn_port_t *port);

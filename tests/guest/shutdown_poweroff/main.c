@@ -4,7 +4,7 @@
 // xen ABI: sched.h SCHEDOP_shutdown. The call does not return. The oracle halts and says so;
 // turning the machine off is as good.
 //
-// SHUTDOWN: Dom0 halted: halting machine
+// SHUTDOWN: Dom0 halted: halting machine|domain 0 has shut down: poweroff
 #include "lib/guest.h"
 
 const char test_title[] = "poweroff by the initial domain";
