@@ -202,9 +202,9 @@ int ioapic_write(maddr_t base, u32 reg, u32 value)
 
 // ---- Boot ----
 
-// Vectors out of the way of exceptions, then all masked. Before the local APIC's LINT0 is masked: an
-// interrupt that the firmware's timer has raised by then must be withdrawn, or TCG delivers it as
-// vector -1 later.
+// Vectors out of the way of exceptions, then all masked. Before the local APIC's LINT0 is masked:
+// an interrupt that the firmware's timer has raised by then must be withdrawn, or TCG delivers it
+// as vector -1 later.
 void pic_disable(void)
 {
     static const struct {
@@ -231,8 +231,8 @@ static void pin_default(const struct acpi_info *acpi, struct pin *p, u32 gsi)
 {
     bool overridden = false;
     p->level = p->low = gsi >= ISA_IRQS;
-    for (u8 source = 0; source < ISA_IRQS; source++) {
-        struct acpi_isa_irq isa = acpi_isa_irq(acpi, source);
+    for (u32 source = 0; source < ISA_IRQS; source++) {
+        struct acpi_isa_irq isa = acpi_isa_irq(acpi, (u8)source);
         if (isa.gsi != gsi || overridden)
             continue;
         overridden = source != gsi;
@@ -275,5 +275,5 @@ void ioapic_init(const struct acpi_info *acpi)
 {
     if (!acpi->fadt.hw_reduced)
         for (u32 i = 0; i < acpi->ioapic_count; i++)
-        ioapic_add(acpi, &acpi->ioapic[i]);
+            ioapic_add(acpi, &acpi->ioapic[i]);
 }

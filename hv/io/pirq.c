@@ -51,7 +51,7 @@ static struct pirq *get(struct domain *d, u32 number)
     if (!t)
         return NULL;
     if (!t->pirq)
-        __atomic_store_n(&t->pirq, heap_alloc(EVTCHN_PIRQ_END * sizeof(*t->pirq)),
+        __atomic_store_n(&t->pirq, heap_alloc(EVTCHN_PIRQ_END * sizeof(struct pirq *)),
                          __ATOMIC_RELEASE);
     if (!t->pirq)
         return NULL;
