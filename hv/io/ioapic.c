@@ -273,7 +273,7 @@ static void ioapic_add(const struct acpi_info *acpi, const struct acpi_ioapic *a
 
 void ioapic_init(const struct acpi_info *acpi)
 {
-    if (!acpi->fadt.hw_reduced)
-        for (u32 i = 0; i < acpi->ioapic_count; i++)
-            ioapic_add(acpi, &acpi->ioapic[i]);
+    mmio_reserve(maddr_to_mfn(acpi->lapic_addr), 1, false);
+    for (u32 i = 0; i < acpi->ioapic_count; i++)
+        ioapic_add(acpi, &acpi->ioapic[i]);
 }

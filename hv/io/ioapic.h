@@ -18,8 +18,8 @@ enum ioapic_rte { // the low half of a redirection entry; fixed delivery, physic
     RTE_MASKED = 1 << 16,
 };
 
-// Finds and masks the IO-APICs and the pair of 8259s, keeps the IO-APICs' pages for the hypervisor,
-// notes how ISA interrupts are signalled. Boot CPU, once, after mmio_init.
+// Finds and masks the IO-APICs, notes how ISA interrupts are signalled, and keeps the pages of all
+// APICs for the hypervisor: dom0 may read an IO-APIC's. Boot CPU, once.
 void ioapic_init(const struct acpi_info *acpi);
 // Silences the pair of 8259s. Boot, before apic_setup.
 void pic_disable(void);

@@ -2,7 +2,6 @@
 // Frames outside of RAM (io/mmio.h): a short list of those that the hypervisor keeps; everything
 // else is the control domain's.
 #include "io/mmio.h"
-#include "boot/acpi.h"
 #include "cpu/cpu.h"
 #include "cpu/spinlock.h"
 #include "dom/domain.h"
@@ -88,9 +87,4 @@ bool mmio_permitted(const struct domain *d, mfn_t m, bool write)
 bool mmio_usable(mfn_t m)
 {
     return exists(m) && !kept(m, true);
-}
-
-void mmio_init(const struct acpi_info *acpi)
-{
-    mmio_reserve(maddr_to_mfn(acpi->lapic_addr), 1, false);
 }

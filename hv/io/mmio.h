@@ -5,11 +5,8 @@
 
 #include "lib/compiler.h"
 
-struct acpi_info;
 struct domain;
 
-// Keeps the local APIC's page for the hypervisor. Boot, before dom0 exists.
-void mmio_init(const struct acpi_info *acpi);
 // Keeps [first, first + frames) for the hypervisor: the domain may map it read-only (readable) or
 // not at all. Mappings that exist already stay. Takes a lock above LOCK_MMU; boot, MSI-X setup.
 void mmio_reserve(mfn_t first, u64 frames, bool readable);

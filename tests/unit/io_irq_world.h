@@ -346,7 +346,7 @@ static void world_boot(void)
     w.acpi.mcfg[0] = (struct acpi_mcfg){MADDR(MMCFG_BASE), 1, 0, 255};
     w.ioapic_reg[1] = (PINS - 1) << 16 | 0x20;
     w.ioapic_reg[0x10 + 2 * 23] = RTE_DELIVERY_SMI;
-    mmio_init(&w.acpi);
+    pic_disable();
     ioapic_init(&w.acpi);
     pci_init(&w.acpi);
 }
