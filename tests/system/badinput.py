@@ -88,7 +88,7 @@ CASES = [
     Case("malformed-option", r"(malformed|ignor|invalid).*maxcpus|maxcpus.*(malformed|ignor|invalid)", boots=True,
          machine={"hv_args": "dom0_mem=1024M maxcpus=many"}),
     Case("little-ram", r"memory", machine={"mem": 24, "hv_args": ""}),
-    Case("no-nx", r"\bNX\b|no-execute", machine={"cpu": "qemu64,-nx"}),
+    Case("no-nx", r"(no|not|without|lacks?|needs?) .*(\bNX\b|no-execute)|\bNX\b.*(missing|absent|required|not )", machine={"cpu": "qemu64,-nx"}),
     Case("no-long-mode", r"64-bit|long mode", machine={"cpu": "qemu32"}),
     Case("pentium3", r"64-bit|long mode", machine={"cpu": "pentium3"}),
     Case("many-cpus", r"(processor|cpu)s?.*(ignor|most|limit|more than)", boots=True,
@@ -110,8 +110,8 @@ def run(lab, case):
             with open(machine["initrd"], "wb") as file:
                 file.write(os.urandom(1 << 20) * case.initrd_mib)
         with Machine(lab, disaster=None, **machine) as vm:
-            # On one line, and not on the one that repeats the command line.
-            vm.expect(rf"(?im)^(?!.*command ?line)[^\n]*?({case.line})[^\n]*\n", 60)
+            # All on one line, but not on the one that repeats the command line.
+            vm.expect(rf"(?im)^(?!.*command ?line)[^\n]*?({case.line})", 60)
             if case.boots:
                 busybox_is_up(vm, 1)
                 vm.expect_end("guest-shutdown")
