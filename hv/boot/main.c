@@ -68,7 +68,8 @@ static void start(void)
     find_acpi();
     time_init(&acpi);
     pic_disable();
-    apic_init(acpi.lapic_addr.v ? acpi.lapic_addr : MADDR(0xfee00000), options.x2apic != 0);
+    maddr_t lapic = acpi.lapic_addr.v ? acpi.lapic_addr : MADDR(0xfee00000);
+    apic_init(lapic, options.x2apic != 0);
     apic_setup();
     cpus[0].apic_id = apic_id();
     apic_timer_calibrate();

@@ -151,6 +151,16 @@ static void map_ram(const struct boot_info *bi)
     }
 }
 
+// Guests may map M2P frames, but never writable: they keep a type of their own.
+static void show_m2p_piece(mfn_t first)
+{
+    for (u64 i = 0; i < SIZE_2M >> PAGE_SHIFT; i++) {
+        struct frame *f = frame_of(mfn_add(first, i));
+        f->owner = OWNER_SHOWN;
+        f->type = (u64)FT_SHARED << FT_SHIFT | 1;
+    }
+}
+
 static void fill_frame_table(const struct boot_info *bi)
 {
     for (u64 i = 0; i < frame_count; i++)
@@ -166,6 +176,8 @@ static void fill_frame_table(const struct boot_info *bi)
         }
     }
     memset((void *)M2P_RW_BASE, 0xff, frame_count * 8);
+    for (u64 off = 0; off < frame_count * 8; off += SIZE_2M)
+        show_m2p_piece(map_lookup_2m(M2P_RW_BASE + off));
 }
 
 static void share_l4_slots(void)

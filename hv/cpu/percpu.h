@@ -41,7 +41,7 @@ struct cpu {
     struct vcpu *loaded;         // [c] whose segments, FPU, CR3 the CPU holds
     u64 *gdt_l1, *ldt_l1;        // [c] page-table entries of the GDT and LDT windows
     u64 area;                    // [i] virtual address of the per-CPU area
-    u32 held_locks;              // [c] debug: bit mask and stack of lock orders
+    u32 held_locks;              // [c] debug: depth of lock_stack
     u16 lock_stack[16];          // [c]
 };
 

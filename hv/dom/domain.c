@@ -16,6 +16,8 @@
 #include "sched/sched.h"
 
 struct domain *dom0;
+struct domain dom_io = {.id = {DOMID_IO}, .privileged = true, .refs = 1};
+struct domain dom_xen = {.id = {DOMID_XEN}, .privileged = true, .refs = 1};
 
 struct domain *domain_get(dom_id_t id, struct domain *self)
 {

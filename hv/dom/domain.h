@@ -95,6 +95,8 @@ void domain_put(struct domain *d);
 // The domain a frame's owner field names, or NULL.
 struct domain *domain_by_owner(u16 owner);
 extern struct domain *dom0;
+// Owners that never run: device frames (DOMID_IO), the hypervisor's shown ones (DOMID_XEN).
+extern struct domain dom_io, dom_xen;
 
 // An empty domain with room for `vcpus` vCPUs and a shared-info page; NULL when memory is out.
 NODISCARD struct domain *domain_create(dom_id_t id, bool privileged, u32 vcpus, u64 frames_max);

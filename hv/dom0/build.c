@@ -25,7 +25,6 @@
 #include "pv/mmu.h"
 #include "sched/sched.h"
 
-enum { HYPERCALL_STUB_BYTES = 32, HYPERCALL_STUBS = 4096 / 32 };
 #define SIZE_4M   ((u64)4 << 20)
 #define SIZE_512K ((u64)512 << 10)
 #define PT_FLAGS  (PTE_P | PTE_W | PTE_U | PTE_A | PTE_D)
@@ -263,21 +262,6 @@ static void write_p2m(const struct build *b)
     }
 }
 
-// Each stub: rcx, r11 saved around syscall; iret's leaves an iret_context (xen ABI: xen-x86_64.h).
-static void write_hypercall_page(u8 *page)
-{
-    memset(page, 0xcc, PAGE_SIZE);
-    for (u32 i = 0; i < HYPERCALL_STUBS; i++) {
-        u8 *p = page + i * HYPERCALL_STUB_BYTES;
-        static const u8 call[] = {0x51, 0x41, 0x53, 0xb8, 0, 0, 0, 0, 0x0f, 0x05, 0x41, 0x5b,
-                                  0x59, 0xc3};
-        static const u8 iret[] = {0x51, 0x41, 0x53, 0x50, 0xb8, 0, 0, 0, 0, 0x0f, 0x05};
-        bool is_iret = i == __HYPERVISOR_iret;
-        memcpy(p, is_iret ? iret : call, is_iret ? sizeof(iret) : sizeof(call));
-        memcpy(p + (is_iret ? 5 : 4), &i, 4);
-    }
-}
-
 static void write_start_info(struct build *b)
 {
     struct start_info *si = memset(pfn_virt(b, pfn_of(b, b->v_start_info)), 0, PAGE_SIZE);
@@ -375,7 +359,7 @@ static const char *build_from_elf(struct build *b, const void *elf)
     if (error)
         return error;
     if (b->k.hypercall_page != KIMAGE_NONE)
-        write_hypercall_page(pfn_virt(b, pfn_of(b, b->k.hypercall_page)));
+        pv_write_hypercall_page(pfn_virt(b, pfn_of(b, b->k.hypercall_page)));
     build_tables(b);
     write_p2m(b);
     write_start_info(b);

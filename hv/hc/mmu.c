@@ -26,6 +26,11 @@ static void put_subject(struct subject *s)
         domain_put(s->fd);
 }
 
+static struct domain *special(u16 id)
+{
+    return id == DOMID_IO ? &dom_io : &dom_xen;
+}
+
 // The low half of `foreign` names the owner of frames, the high half (plus 1) that of the tables.
 static long get_subject(struct vcpu *cur, u64 foreign, struct subject *s)
 {
@@ -36,7 +41,7 @@ static long get_subject(struct vcpu *cur, u64 foreign, struct subject *s)
         return -ESRCH;
     u16 fd = (u16)foreign;
     if (fd == DOMID_IO || fd == DOMID_XEN) // machine frames: reached by number, not by owner
-        s->fd = cur->dom->privileged ? domain_get(DOM_ID(DOMID_SELF), cur->dom) : NULL;
+        s->fd = !cur->dom->privileged ? NULL : domain_get(DOM_ID(DOMID_SELF), special(fd));
     else if (fd != cur->dom->id.v) // its own number is not how a domain names itself here
         s->fd = domain_get(DOM_ID(fd), cur->dom);
     long rc = 0;

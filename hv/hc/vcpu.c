@@ -80,7 +80,9 @@ static long op_vcpu_info(struct vcpu *cur, struct vcpu *v, guest_ptr arg)
     mfn_t m;
     if (guest_copy_in(&r, arg, sizeof(r)) != 0)
         return -EFAULT;
-    if (r.offset > PAGE_SIZE - sizeof(struct vcpu_info) || r.offset & 7)
+    if (r.offset > PAGE_SIZE - sizeof(struct vcpu_info))
+        return -ENXIO;
+    if (r.offset & 7)
         return -EINVAL;
     if (v->info_registered || (v != cur && !(READ_ONCE(v->flags) & VCPU_DOWN)))
         return -EINVAL;

@@ -150,9 +150,9 @@ u16 frame_owner_id(const struct domain *d)
 void frame_assign(mfn_t m, struct domain *d)
 {
     struct frame *f = frame_of(m);
-    f->owner = frame_owner_id(d);
     f->next = f->prev = FRAME_NIL;
-    __atomic_store_n(&f->count, 1 | FRAME_ALLOCATED, __ATOMIC_RELEASE); // pairs with frame_get
+    f->count = 1 | FRAME_ALLOCATED;
+    __atomic_store_n(&f->owner, frame_owner_id(d), __ATOMIC_RELEASE); // pairs with frame_get
     __atomic_fetch_add(&d->frames, 1, __ATOMIC_RELAXED);
 }
 

@@ -13,6 +13,7 @@
 #ifndef WIRT_MM_FRAME_H
 #define WIRT_MM_FRAME_H
 
+#include "abi/xen.h"
 #include "lib/compiler.h"
 #include "mm/layout.h"
 
@@ -32,7 +33,8 @@ enum frame_type {
 // Owners that are not domains. A domain's frames carry its id + 1.
 enum frame_owner {
     OWNER_FREE = 0,
-    OWNER_IO = 0xfffe, // not RAM, or RAM that the hypervisor leaves to whoever has the permission
+    OWNER_IO = DOMID_IO + 1, // not RAM, or low RAM: for whoever has the permission
+    OWNER_SHOWN = DOMID_XEN + 1, // the hypervisor's, mapped read-only by who may (the M2P)
     OWNER_HV = 0xffff, // the hypervisor's own
 };
 

@@ -70,6 +70,12 @@ mfn_t map_lookup(u64 va)
     return slot && (*slot & PRESENT) ? MFN((*slot & ADDR) >> PAGE_SHIFT) : MFN_NONE;
 }
 
+mfn_t map_lookup_2m(u64 va)
+{
+    u64 *slot = slot_at(va, 2);
+    return slot && (*slot & LARGE) ? MFN((*slot & ADDR) >> PAGE_SHIFT) : MFN_NONE;
+}
+
 void *ioremap(maddr_t a, u64 bytes, bool cached)
 {
     u64 first = a.v >> PAGE_SHIFT;

@@ -20,6 +20,8 @@ NODISCARD int map_page_1g(u64 va, mfn_t m, u64 flags);
 NODISCARD int map_table(u64 va, u64 **slot);
 // The frame a hypervisor address maps to (4 KiB mappings only); MFN_NONE.
 mfn_t map_lookup(u64 va);
+// The same for a 2 MiB mapping: its first frame.
+mfn_t map_lookup_2m(u64 va);
 // Maps device memory or firmware tables; NULL when memory is out. Never unmapped.
 void *ioremap(maddr_t a, u64 bytes, bool cached);
 

@@ -4,6 +4,7 @@
 // the machine's paging, virtualisation, performance counters or power is hidden.
 // Sources: SDM 2A "CPUID", APM 3 "Obtaining Processor Information", <xen/arch-x86/cpuid.h>.
 #include "pv/cpuid.h"
+#include "pv/pv.h"
 #include <xen/arch-x86/cpuid.h>
 #include "cpu/apic.h"
 #include "cpu/cpu.h"
@@ -72,6 +73,8 @@ static void hypervisor(u32 leaf, u32 sub, u32 r[4])
         r[0] = XEN_VERSION_WORD;
         break;
     case 2:
+        r[0] = 1; // hypercall pages, written through this MSR
+        r[1] = PV_MSR_HYPERCALL_PAGE;
         r[2] = XEN_CPUID_FEAT1_MMU_PT_UPDATE_PRESERVE_AD;
         break;
     case 3:

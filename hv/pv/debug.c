@@ -52,7 +52,7 @@ static void load_address(u32 reg, u64 value)
 // PV guests do not get.
 static bool dr7_ok(u64 value)
 {
-    if (value >> 32 || value & DR7_GD)
+    if (value & DR7_GD)
         return false;
     for (u32 i = 0; i < 4; i++)
         if ((value >> (i * 2) & 3) && (value >> (16 + i * 4) & 3) == 2)
@@ -81,6 +81,8 @@ int pv_set_debugreg(struct vcpu *v, u32 reg, u64 value)
         return 0;
     case 5:
     case 7:
+        if (value >> 32)
+            return -EINVAL;
         if (!dr7_ok(value))
             return -EPERM;
         v->pv.dr7 = (value & ~(u64)DR7_RESERVED) | PV_DR7_FIXED;

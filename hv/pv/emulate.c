@@ -47,8 +47,13 @@ static bool port_allowed(struct vcpu *v, u16 port, unsigned bytes)
     if ((u32)port + bytes > v->pv.iobmp_ports)
         return false;
     u8 bits[2] = {0xff, 0xff};
-    bool two = port / 8u + 1 < (v->pv.iobmp_ports + 7) / 8;
-    if (guest_copy_in(bits, GUEST_PTR(v->pv.iobmp + port / 8), two ? 2 : 1) != 0)
+    bool two = port / 8u + 1 < (v->pv.iobmp_ports + 7) / 8, user = !v->pv.kernel_mode;
+    if (user) // the bitmap lies in the guest kernel's memory
+        pv_toggle_mode(v);
+    int rc = guest_copy_in(bits, GUEST_PTR(v->pv.iobmp + port / 8), two ? 2 : 1);
+    if (user)
+        pv_toggle_mode(v);
+    if (rc != 0)
         return false;
     u32 map = bits[0] | (u32)bits[1] << 8;
     return !(map >> (port & 7) & ((1u << bytes) - 1));
@@ -212,6 +217,8 @@ static enum emul_rc write_msr(struct emul_ctxt *c, u32 msr, u64 val)
         return write_base(c, msr, val);
     case MSR_EFER: // what it is already may be written
         return (val ^ rdmsr(MSR_EFER)) & ~(u64)EFER_LMA ? raise_gp(c) : EMUL_OK;
+    case PV_MSR_HYPERCALL_PAGE:
+        return pv_hypercall_msr(current_vcpu(), val) == 0 ? EMUL_OK : raise_gp(c);
     case MSR_PAT:
         return val == rdmsr(MSR_PAT) ? EMUL_OK : raise_gp(c);
     case MSR_STAR:

@@ -9,8 +9,8 @@
 //    has flushed (TLB clock).
 // 3. Validation and invalidation walk a table in one direction and may stop after every entry: the
 //    entries below `progress` hold references, those above do not, the frame is `partial`.
-// 4. A frame that is partial keeps its type even at count zero. If it was being invalidated it is on
-//    the domain's deferred list, which holds a reference.
+// 4. A frame that is partial keeps its type even at count zero, and somebody holds a reference: the
+//    domain's deferred list if it was being invalidated, FT_HELD if it was being validated.
 #include "pv/mmu.h"
 #include "cpu/x86.h"
 #include "hc/continue.h"
@@ -18,6 +18,7 @@
 
 enum { ENTRIES = 512 };
 #define FT_QUEUED ((u64)1 << 57) // on the deferred list
+#define FT_HELD   ((u64)1 << 56) // half validated, and a reference held for that
 
 // What a guest may set in entries; the rest is refused.
 #define SOFT_BITS   (((u64)0x3ff << 52) | 0xe00)
@@ -46,13 +47,26 @@ static bool is_io(mfn_t m)
     return !mfn_valid(m) || frame_of(m)->owner == OWNER_IO;
 }
 
-static int get_leaf(struct domain *fd, u64 pte)
+// Device pages that may only be read (a MSI-X table in use) are mapped so: W is taken away.
+static int get_io_leaf(struct domain *fd, u64 *pte)
 {
+    mfn_t m = pte_mfn(*pte);
+    if (mmio_permitted(fd, m, *pte & PTE_W))
+        return 0;
+    if (!mmio_permitted(fd, m, false))
+        return -EPERM;
+    *pte &= ~(u64)PTE_W;
+    return 0;
+}
+
+static int get_leaf(struct domain *fd, u64 *entry)
+{
+    u64 pte = *entry;
     mfn_t m = pte_mfn(pte);
     if (pte & ~(LEAF_FLAGS | PTE_ADDR))
         return -EINVAL;
     if (unlikely(is_io(m)))
-        return mmio_permitted(fd, m, pte & PTE_W) ? 0 : -EPERM;
+        return get_io_leaf(fd, entry);
     if (!frame_get(m, fd))
         return -EINVAL;
     int rc = pte & PTE_W ? frame_get_writable(m) : 0;
@@ -83,11 +97,13 @@ static int get_table_entry(struct domain *d, enum frame_type type, mfn_t self, u
     return mmu_get(d, m, (enum frame_type)(type - 1));
 }
 
-static int get_entry(struct domain *d, struct domain *fd, enum frame_type type, mfn_t self, u64 pte)
+// Counts what the entry uses; may take rights out of *pte.
+static int get_entry(struct domain *d, struct domain *fd, enum frame_type type, mfn_t self,
+                     u64 *pte)
 {
-    if (!(pte & PTE_P))
+    if (!(*pte & PTE_P))
         return 0;
-    return type == FT_L1 ? get_leaf(fd, pte) : get_table_entry(d, type, self, pte);
+    return type == FT_L1 ? get_leaf(fd, pte) : get_table_entry(d, type, self, *pte);
 }
 
 static void put_entry(struct domain *d, enum frame_type type, mfn_t self, u64 pte)
@@ -127,12 +143,13 @@ static int validate_table(struct domain *d, struct frame *f, enum frame_type typ
         u64 pte = READ_ONCE(table[i]);
         if (!(pte & PTE_P))
             continue;
-        int rc = get_entry(d, d, type, self, pte);
+        u64 hw = pte;
+        int rc = get_entry(d, d, type, self, &hw);
         if (rc != 0) {
             f->progress = (u16)i;
             return rc;
         }
-        u64 hw = adjust_for(type, pte);
+        hw = adjust_for(type, hw);
         if (hw != pte)
             WRITE_ONCE(table[i], hw);
         if (type > FT_L1 && i + 1 < ENTRIES && preempt_wanted()) {
@@ -181,11 +198,27 @@ static int type_claim(struct frame *f, enum frame_type type, u64 *before)
             return -EINVAL;
         if (!same && ((old & FT_COUNT) || (old & FT_PARTIAL)))
             return -EBUSY;
-        new = same ? old + 1 : ((u64)type << FT_SHIFT) | (old & FT_QUEUED) | 1;
+        new = same ? old + 1 : ((u64)type << FT_SHIFT) | (old & (FT_QUEUED | FT_HELD)) | 1;
     } while (!__atomic_compare_exchange_n(&f->type, &old, new, true, __ATOMIC_ACQ_REL,
                                           __ATOMIC_RELAXED));
     *before = old;
     return 0;
+}
+
+static void hold(struct domain *d, struct frame *f)
+{
+    if (READ_ONCE(f->type) & FT_HELD)
+        return;
+    BUG_ON(!frame_get(frame_mfn(f), d));
+    type_set(f, FT_HELD, 0);
+}
+
+static void unhold(struct frame *f)
+{
+    if (!(READ_ONCE(f->type) & FT_HELD))
+        return;
+    type_set(f, 0, FT_HELD);
+    frame_put(frame_mfn(f));
 }
 
 // Undoes what a refused validation has taken; bounded by one table level per step, deferred.
@@ -215,7 +248,7 @@ int mmu_get_type(struct domain *d, mfn_t m, enum frame_type type)
     u64 before;
     int rc = type_claim(f, type, &before);
     if (rc != 0)
-        return rc;
+        return -EINVAL; // -EBUSY is for writable uses only: seen on the oracle (tests/guest/pin)
     if (before & FT_COUNT && before & FT_VALIDATED)
         return 0;
     if (frame_type_of(before) != type && frame_type_of(before) != FT_NONE)
@@ -229,16 +262,19 @@ int mmu_get_type(struct domain *d, mfn_t m, enum frame_type type)
     }
     if (rc == 0) {
         type_set(f, FT_VALIDATED, FT_PARTIAL);
+        unhold(f);
         return 0;
     }
     if (rc == -ERESTART_HC) {
         // Goes on when it is asked for again; the count is not held in between.
+        hold(d, f);
         type_set(f, FT_PARTIAL, 0);
         __atomic_fetch_sub(&f->type, 1, __ATOMIC_ACQ_REL);
         return rc;
     }
     __atomic_fetch_sub(&f->type, 1, __ATOMIC_ACQ_REL);
     abandon(d, f, type);
+    unhold(f);
     return rc;
 }
 
@@ -349,7 +385,7 @@ static int write_entry(struct domain *d, struct domain *fd, struct frame *f, enu
         exchange_entry(p, adjust_for(type, val), preserve_ad);
         return 0;
     }
-    int rc = get_entry(d, fd, type, self, val);
+    int rc = get_entry(d, fd, type, self, &val);
     if (rc != 0)
         return rc;
     old = exchange_entry(p, adjust_for(type, val), preserve_ad && (val & PTE_P));
@@ -395,7 +431,7 @@ int mmu_cmpxchg_l1(struct domain *d, maddr_t where, u64 *old, u64 val, bool *swa
     if ((f->type & FT_VALIDATED) == 0 || frame_type_of(f->type) != FT_L1 ||
         f->owner != frame_owner_id(d))
         return -EINVAL;
-    int rc = same ? 0 : get_entry(d, d, FT_L1, frame_mfn(f), val);
+    int rc = same ? 0 : get_entry(d, d, FT_L1, frame_mfn(f), &val);
     if (rc != 0)
         return rc;
     *swapped = __atomic_compare_exchange_n(p, old, adjust_for(FT_L1, val), false, __ATOMIC_ACQ_REL,

@@ -30,7 +30,7 @@ static inline mfn_t pte_mfn(u64 pte)
 // Long operations return -ERESTART_HC with all state consistent; the same call again goes on.
 
 // A use of the frame as `type` (tables, FT_DESC), validating it if it is the first. The caller
-// holds a reference on the frame and mmu_lock. -EBUSY: in use as something else;
+// holds a reference on the frame and mmu_lock. -EINVAL: in use as something else;
 // -EINVAL and others: what an entry was refused with.
 NODISCARD int mmu_get_type(struct domain *d, mfn_t m, enum frame_type type);
 // Ends a use; the invalidation that the last one causes may be deferred (mmu_drain). mmu_lock.

@@ -15,6 +15,7 @@ enum {
     PV_LDT_FRAMES = 16,
     PV_DR7_FIXED = 0x400,
 };
+#define PV_MSR_HYPERCALL_PAGE 0x40000000u // writing a frame number | page index fills that page
 #define PV_DR6_FIXED 0xffff0ff0u
 
 // A guest's handler: an address in its kernel, and whether events are masked when it is entered.
@@ -107,6 +108,12 @@ bool pv_emulate_ptwrite(struct vcpu *v, struct cpu_regs *regs, u64 address);
 // iretq or lretq in ring 3 that faulted on SMAP: true when it was carried out.
 bool pv_emulate_far_return(struct cpu_regs *regs);
 bool pv_emulate_forced_cpuid(struct vcpu *v, struct cpu_regs *regs);
+
+// --- pv/hypercall_page.c ---
+// Fills a page with the stubs that guests call.
+void pv_write_hypercall_page(void *page);
+// Fills the guest's frame, as a write of `value` to the MSR asks. 0, -EINVAL.
+NODISCARD int pv_hypercall_msr(struct vcpu *v, u64 value);
 
 // --- pv/debug.c ---
 u64 pv_get_debugreg(struct vcpu *v, u32 reg);

@@ -218,6 +218,12 @@ static void page_fault(struct vcpu *v, struct cpu_regs *r)
     pv_inject_pf(r, address, error);
 }
 
+// The guest's kernel counts as level 1, its user mode as level 3.
+static bool may_call(const struct vcpu *v, const struct pv_trap *t)
+{
+    return t->dpl >= (v->pv.kernel_mode ? 1 : 3);
+}
+
 // `int n` from ring 3 through a gate it may not use arrives as #GP with the vector in the error
 // code. TCG gets that code wrong, so the instruction itself is looked at.
 static bool software_interrupt(struct vcpu *v, struct cpu_regs *r)
@@ -227,7 +233,7 @@ static bool software_interrupt(struct vcpu *v, struct cpu_regs *r)
         insn[0] != 0xcd)
         return false;
     const struct pv_trap *t = &v->pv.trap[insn[1]];
-    if (!t->address || (!v->pv.kernel_mode && t->dpl < 3)) {
+    if (!t->address || !may_call(v, t)) {
         r->error_code = (u32)insn[1] << 3 | 2;
         return false;
     }
@@ -281,7 +287,7 @@ void pv_trap(struct cpu_regs *r)
         break;
     case 0x80: {
         const struct pv_trap *t = &v->pv.trap[0x80];
-        if (t->address && (v->pv.kernel_mode || t->dpl == 3)) {
+        if (t->address && may_call(v, t)) {
             inject(v, r, 0x80, NULL);
         } else {
             r->rip -= 2;

@@ -85,6 +85,14 @@ void pv_toggle_mode(struct vcpu *v)
     write_cr3(current_root(&v->pv));
 }
 
+// A guest may want its user mode not to see the M2P (VMASST_TYPE_m2p_strict).
+static void show_m2p(const struct vcpu *v, mfn_t l4, bool user)
+{
+    bool hide = user && (v->dom->vm_assist >> VMASST_TYPE_m2p_strict & 1);
+    u64 *slot = (u64 *)mfn_virt(l4) + HV_L4_FIRST;
+    WRITE_ONCE(*slot, hide ? 0 : hv_l4_slots[0]);
+}
+
 int pv_set_root(struct vcpu *v, mfn_t m, bool user)
 {
     struct domain *d = v->dom;
@@ -95,6 +103,7 @@ int pv_set_root(struct vcpu *v, mfn_t m, bool user)
         int rc = mmu_get(d, m, FT_L4);
         if (rc != 0)
             return rc;
+        show_m2p(v, m, user);
     }
     *slot = m;
     if (user == !v->pv.kernel_mode)
@@ -304,6 +313,9 @@ static int set_roots(struct vcpu *v, const struct vcpu_guest_context *c)
     if (rc == 0) {
         v->pv.l4_kernel = kernel;
         v->pv.l4_user = user;
+        if (!mfn_eq(user, MFN_NONE))
+            show_m2p(v, user, true);
+        show_m2p(v, kernel, false);
     }
     return rc;
 }

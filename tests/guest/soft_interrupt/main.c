@@ -7,8 +7,8 @@
 // does not look at the level.
 //
 // QEMU 7.2 gives int n a wrong #GP error code (n * 16 + 2), which Xen reads as the vector; a
-// hypervisor that decodes the instruction gets it right. On the oracle this test was run under Bochs
-// (booted by GRUB), where it passes.
+// hypervisor that decodes the instruction gets it right. On the oracle this test was run under
+// Bochs (booted by GRUB), where it passes.
 //
 // ORACLE: differs because QEMU gives int n a wrong error code
 // XEN: skip QEMU 7.2 pushes a wrong error code for int n
