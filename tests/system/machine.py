@@ -17,7 +17,7 @@ import time
 OVMF = "/usr/share/OVMF/OVMF_%s_4M.fd"
 HV_ARGS = "console=com1 com1=115200,8n1 loglvl=all"
 # What no test ever wants to see, unless it says so.
-DISASTER = rb"Kernel panic|wirt: panic|\(XEN\) Panic on CPU|BUG: unable to handle"
+DISASTER = rb"Kernel panic|wirt: panic|Panic on CPU|(Dom0|dom0|Domain 0|domain 0) crashed|BUG: unable to handle"
 TAIL = 160  # characters of console shown when a test fails
 
 
