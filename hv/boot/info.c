@@ -13,8 +13,9 @@ struct mb1_info {
     u32 flags, mem_lower, mem_upper, boot_device, cmdline, mods_count, mods_addr;
     u32 syms[4];
     u32 mmap_length, mmap_addr;
+    u32 drives_length, drives_addr, config_table, loader_name;
 };
-enum { MB1_CMDLINE = 1 << 2, MB1_MODS = 1 << 3, MB1_MMAP = 1 << 6 };
+enum { MB1_CMDLINE = 1 << 2, MB1_MODS = 1 << 3, MB1_MMAP = 1 << 6, MB1_LOADER_NAME = 1 << 9 };
 
 struct mb1_mod {
     u32 start, end, string, reserved;
@@ -60,7 +61,8 @@ static void add_module(struct boot_info *bi, u64 start, u64 size, const char *ar
     strlcpy(m->args, args, sizeof(m->args));
 }
 
-// The boot loader may prefix the file's name to our command line; options never begin with '/'.
+// The boot loader may put the file's name before a command line: QEMU always does, of others it is
+// known by its '/' or '('.
 static const char *skip_name(const char *line, bool always)
 {
     if (!always && *line != '/' && *line != '(')
@@ -72,9 +74,10 @@ static const char *skip_name(const char *line, bool always)
 static const char *read_mb1(u32 addr, struct boot_info *bi)
 {
     const struct mb1_info *mi = low(addr);
+    bool named = (mi->flags & MB1_LOADER_NAME) && strcmp(low(mi->loader_name), "qemu") == 0;
     bi->protocol = "multiboot 1";
     if (mi->flags & MB1_CMDLINE)
-        strlcpy(bi->cmdline, skip_name(low(mi->cmdline), true), sizeof(bi->cmdline));
+        strlcpy(bi->cmdline, skip_name(low(mi->cmdline), named), sizeof(bi->cmdline));
     if (!(mi->flags & MB1_MMAP))
         return "the boot loader gave no memory map; use one that passes the firmware's (GRUB, QEMU)";
     for (u32 off = 0; off + sizeof(struct mb1_mmap) <= mi->mmap_length;) {
@@ -87,7 +90,7 @@ static const char *read_mb1(u32 addr, struct boot_info *bi)
     const struct mb1_mod *mod = low(mi->mods_addr);
     for (u32 i = 0; (mi->flags & MB1_MODS) && i < mi->mods_count; i++)
         add_module(bi, mod[i].start, mod[i].end - mod[i].start,
-                   mod[i].string ? skip_name(low(mod[i].string), true) : "");
+                   mod[i].string ? skip_name(low(mod[i].string), named) : "");
     return NULL;
 }
 
