@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Boot information: multiboot 1 ("Multiboot Specification 0.6.96"), multiboot 2 ("Multiboot2
 // Specification 2.0") and PVH (<xen/arch-x86/hvm/start_info.h>). All of it is copied out before
-// memory is reused.
+// memory is reused, and so is what dom0 may want from UEFI ("UEFI Specification 2.10", "EFI System
+// Table" and "Boot Services", GetMemoryMap).
 #include "boot/info.h"
 #include <xen/arch-x86/hvm/start_info.h>
 #include "lib/string.h"
@@ -35,9 +36,11 @@ enum mb2_type {
     MB2_CMDLINE = 1,
     MB2_MODULE = 3,
     MB2_MMAP = 6,
+    MB2_FRAMEBUFFER = 8,
     MB2_EFI64 = 12,
     MB2_ACPI_OLD = 14,
     MB2_ACPI_NEW = 15,
+    MB2_EFI_MMAP = 17,
 };
 
 static const void *low(u64 addr)
@@ -79,7 +82,8 @@ static const char *read_mb1(u32 addr, struct boot_info *bi)
     if (mi->flags & MB1_CMDLINE)
         strlcpy(bi->cmdline, skip_name(low(mi->cmdline), named), sizeof(bi->cmdline));
     if (!(mi->flags & MB1_MMAP))
-        return "the boot loader gave no memory map; use one that passes the firmware's (GRUB, QEMU)";
+        return "the boot loader gave no memory map; use one that passes the firmware's (GRUB, "
+               "QEMU)";
     for (u32 off = 0; off + sizeof(struct mb1_mmap) <= mi->mmap_length;) {
         const struct mb1_mmap *e = low((u64)mi->mmap_addr + off);
         add_range(bi, e->addr, e->len, e->type);
@@ -107,6 +111,109 @@ static void read_mb2_mmap(const u8 *tag, u32 size, struct boot_info *bi)
     }
 }
 
+// --- UEFI ---
+
+#define EFI_SIGNATURE  0x5453595320494249 // "IBI SYST"
+#define EFI_PAGE_SHIFT 12
+
+struct efi_header {
+    u64 signature;
+    u32 revision, bytes, crc, reserved;
+};
+
+struct efi_system_table {
+    struct efi_header header;
+    u64 vendor;
+    u32 vendor_revision, pad;
+    u64 consoles[6];
+    u64 runtime, boot;
+    u64 table_count, tables;
+};
+
+struct efi_descriptor {
+    u32 type, pad;
+    u64 physical, virtual, pages, attributes;
+};
+
+// What the boot page tables reach.
+static bool reachable(u64 addr, u64 bytes)
+{
+    return addr != 0 && addr < (u64)1 << 32 && bytes <= ((u64)1 << 32) - addr;
+}
+
+static void read_efi_system_table(u64 addr, struct boot_info *bi)
+{
+    struct efi_info *e = &bi->uefi;
+    const struct efi_system_table *st = low(addr);
+    bi->efi = true;
+    if (!reachable(addr, sizeof(*st)) || st->header.signature != EFI_SIGNATURE)
+        return;
+    e->version = st->header.revision;
+    e->tables = st->tables;
+    e->table_count = (u32)st->table_count;
+    if (reachable(st->runtime, sizeof(struct efi_header)))
+        e->runtime_version = ((const struct efi_header *)low(st->runtime))->revision;
+    if (!reachable(st->vendor, sizeof(e->vendor)))
+        return;
+    e->vendor_revision = st->vendor_revision;
+    memcpy(e->vendor, low(st->vendor), sizeof(e->vendor));
+    e->vendor[ARRAY_SIZE(e->vendor) - 1] = 0;
+}
+
+static void add_efi_range(struct efi_info *e, const struct efi_descriptor *d)
+{
+    struct efi_range *last = e->range_count ? &e->range[e->range_count - 1] : NULL;
+    u64 size = d->pages << EFI_PAGE_SHIFT;
+    if (last && last->addr + last->size == d->physical && last->type == d->type &&
+        last->attributes == d->attributes)
+        last->size += size;
+    else if (e->range_count < EFI_RANGES_MAX)
+        e->range[e->range_count++] = (struct efi_range){d->physical, size, d->attributes, d->type};
+}
+
+static void read_efi_mmap(const u8 *tag, u32 size, struct boot_info *bi)
+{
+    u32 bytes;
+    memcpy(&bytes, tag + 8, 4);
+    if (bytes < sizeof(struct efi_descriptor))
+        return;
+    for (u32 off = 16; off + bytes <= size; off += bytes) {
+        struct efi_descriptor d;
+        memcpy(&d, tag + off, sizeof(d));
+        add_efi_range(&bi->uefi, &d);
+    }
+}
+
+// Only direct colours can be handed to dom0.
+static void read_framebuffer(const u8 *tag, u32 size, struct boot_framebuffer *out)
+{
+    enum { DIRECT_COLOUR = 1 };
+    struct {
+        u64 addr;
+        u32 pitch, width, height;
+        u8 bits_per_pixel, type;
+        u16 reserved;
+        u8 rgb[6];
+    } PACKED f;
+    if (size < 8 + sizeof(f))
+        return;
+    memcpy(&f, tag + 8, sizeof(f));
+    if (f.type != DIRECT_COLOUR)
+        return;
+    *out = (struct boot_framebuffer){f.addr,           f.pitch,  f.width,  f.height,
+                                     f.bits_per_pixel, f.rgb[0], f.rgb[1], f.rgb[2],
+                                     f.rgb[3],         f.rgb[4], f.rgb[5]};
+}
+
+// --- multiboot 2 ---
+
+static void keep_rsdp(const u8 *tag, u32 size, struct boot_info *bi)
+{
+    memset(bi->rsdp_copy, 0, sizeof(bi->rsdp_copy));
+    memcpy(bi->rsdp_copy, tag + 8, MIN(size - 8, (u32)sizeof(bi->rsdp_copy)));
+    bi->rsdp = MADDR((u64)bi->rsdp_copy - VIRT_BASE);
+}
+
 static const char *read_mb2(u32 addr, struct boot_info *bi)
 {
     const u8 *base = low(addr);
@@ -117,6 +224,7 @@ static const char *read_mb2(u32 addr, struct boot_info *bi)
         const u8 *tag = base + off;
         struct mb2_tag t;
         u32 range[2];
+        u64 efi;
         memcpy(&t, tag, sizeof(t));
         if (t.type == MB2_END || t.size < sizeof(t) || t.size > total - off)
             break;
@@ -126,18 +234,24 @@ static const char *read_mb2(u32 addr, struct boot_info *bi)
             break;
         case MB2_MODULE:
             memcpy(range, tag + 8, 8);
-            add_module(bi, range[0], range[1] - range[0],
-                       skip_name((const char *)tag + 16, false));
+            add_module(bi, range[0], range[1] - range[0], skip_name((const char *)tag + 16, false));
             break;
         case MB2_MMAP:
             read_mb2_mmap(tag, t.size, bi);
             break;
+        case MB2_FRAMEBUFFER:
+            read_framebuffer(tag, t.size, &bi->framebuffer);
+            break;
         case MB2_EFI64:
-            bi->efi = true;
+            memcpy(&efi, tag + 8, 8);
+            read_efi_system_table(efi, bi);
+            break;
+        case MB2_EFI_MMAP:
+            read_efi_mmap(tag, t.size, bi);
             break;
         case MB2_ACPI_OLD:
         case MB2_ACPI_NEW: // a copy of the RSDP; the later (new) tag wins
-            bi->rsdp = MADDR(addr + off + 8);
+            keep_rsdp(tag, t.size, bi);
             break;
         default:
             break;

@@ -37,7 +37,7 @@ struct build {
     u64 *p2m; // [pfn] -> mfn, the hypervisor's copy while building
     u64 v_start, v_end;
     u64 v_initrd, v_p2m, v_start_info, v_tables, v_stack;
-    u64 table_frames;       // of the region
+    u64 table_frames; // of the region
     u64 initrd_pfn, initrd_pages;
     u64 p2m_pfn, p2m_pages; // list frames only
     u64 p2m_table_frames;   // page tables of a p2m list elsewhere
@@ -247,8 +247,8 @@ static void build_tables(struct build *b)
         return;
     b->next_table = b->p2m_pfn + b->p2m_pages;
     for (u64 i = 0; i < b->p2m_pages; i++)
-        *slot_for(b, l4, b->v_p2m + i * PAGE_SIZE) = b->p2m[b->p2m_pfn + i] << PAGE_SHIFT |
-                                                     PT_FLAGS;
+        *slot_for(b, l4, b->v_p2m + i * PAGE_SIZE) =
+            b->p2m[b->p2m_pfn + i] << PAGE_SHIFT | PT_FLAGS;
 }
 
 static void write_p2m(const struct build *b)
@@ -260,6 +260,38 @@ static void write_p2m(const struct build *b)
         if (left < 512)
             memset(page + left, 0xff, (512 - left) * 8);
     }
+}
+
+// The screen as the boot loader left it: a frame buffer, else the BIOS's text mode, else none.
+static bool describe_screen(struct dom0_vga_console_info *vga)
+{
+    const struct boot_framebuffer *f = &boot_info.framebuffer;
+    if (f->width != 0) {
+        u64 bytes = (u64)f->pitch * f->height;
+        vga->video_type = boot_info.efi ? XEN_VGATYPE_EFI_LFB : XEN_VGATYPE_VESA_LFB;
+        vga->u.vesa_lfb = (__typeof__(vga->u.vesa_lfb)){
+            .width = (u16)f->width,
+            .height = (u16)f->height,
+            .bytes_per_line = (u16)f->pitch,
+            .bits_per_pixel = f->bits_per_pixel,
+            .lfb_base = (u32)f->addr,
+            .ext_lfb_base = (u32)(f->addr >> 32),
+            .lfb_size = (u32)((bytes + 0xffff) >> 16),
+            .red_pos = f->red_pos,
+            .red_size = f->red_size,
+            .green_pos = f->green_pos,
+            .green_size = f->green_size,
+            .blue_pos = f->blue_pos,
+            .blue_size = f->blue_size,
+        };
+        return true;
+    }
+    if (boot_info.efi)
+        return false;
+    vga->video_type = XEN_VGATYPE_TEXT_MODE_3;
+    vga->u.text_mode_3 = (__typeof__(vga->u.text_mode_3)){
+        .font_height = 16, .cursor_x = 0, .cursor_y = 24, .rows = 25, .columns = 80};
+    return true;
 }
 
 static void write_start_info(struct build *b)
@@ -283,11 +315,8 @@ static void write_start_info(struct build *b)
         si->flags |= initrd_by_pfn ? SIF_MOD_START_PFN : 0;
     }
     strlcpy((char *)si->cmd_line, b->kernel->args, sizeof(si->cmd_line));
-    if (!boot_info.efi) {
-        struct dom0_vga_console_info *vga = (void *)(si + 1);
-        vga->video_type = XEN_VGATYPE_TEXT_MODE_3;
-        vga->u.text_mode_3 = (__typeof__(vga->u.text_mode_3)){
-            .font_height = 16, .cursor_x = 0, .cursor_y = 24, .rows = 25, .columns = 80};
+    struct dom0_vga_console_info *vga = (void *)(si + 1);
+    if (describe_screen(vga)) {
         si->console.dom0.info_off = sizeof(*si);
         si->console.dom0.info_size = sizeof(*vga);
     }

@@ -43,6 +43,69 @@ static long settime64(struct vcpu *cur, void *arg)
 
 // --- firmware ---
 
+// Runtime services are not offered (XENPF_efi_runtime_call gives -ENOSYS), only what the system
+// table said at boot: with it dom0 finds ACPI and DMI.
+static const struct efi_range *find_efi_range(u64 addr)
+{
+    for (u32 i = 0; i < boot_info.uefi.range_count; i++)
+        if (addr - boot_info.uefi.range[i].addr < boot_info.uefi.range[i].size)
+            return &boot_info.uefi.range[i];
+    return NULL;
+}
+
+static long efi_vendor(union xenpf_efi_info *a)
+{
+    const struct efi_info *e = &boot_info.uefi;
+    u16 name[ARRAY_SIZE(e->vendor)];
+    u64 bytes = MIN((u64)a->vendor.bufsz, sizeof(name)) & ~(u64)1;
+    if (bytes == 0)
+        return -EINVAL;
+    memcpy(name, e->vendor, sizeof(name));
+    name[bytes / 2 - 1] = 0;
+    a->vendor.revision = e->vendor_revision;
+    return guest_copy_out(GUEST_HANDLE(a->vendor.name), name, bytes);
+}
+
+// From an address to the end of its piece of the memory map.
+static long efi_mem_info(union xenpf_efi_info *a)
+{
+    const struct efi_range *r = find_efi_range(a->mem.addr);
+    if (!r)
+        return -ESRCH;
+    a->mem.size = MIN(a->mem.size, r->addr + r->size - a->mem.addr);
+    a->mem.attr = r->attributes;
+    a->mem.type = r->type;
+    return 0;
+}
+
+static long efi_info(u32 index, union xenpf_efi_info *a)
+{
+    const struct efi_info *e = &boot_info.uefi;
+    if (e->table_count == 0)
+        return -EOPNOTSUPP;
+    switch (index) {
+    case XEN_FW_EFI_VERSION:
+        a->version = e->version;
+        return 0;
+    case XEN_FW_EFI_RT_VERSION:
+        a->version = e->runtime_version;
+        return 0;
+    case XEN_FW_EFI_CONFIG_TABLE:
+        a->cfg.addr = e->tables;
+        a->cfg.nent = e->table_count;
+        return 0;
+    case XEN_FW_EFI_VENDOR:
+        return efi_vendor(a);
+    case XEN_FW_EFI_MEM_INFO:
+        return efi_mem_info(a);
+    case XEN_FW_EFI_PCI_ROM:
+    case XEN_FW_EFI_APPLE_PROPERTIES:
+        return -EOPNOTSUPP;
+    default:
+        return -EINVAL;
+    }
+}
+
 // Of what the BIOS knew, nothing was kept at boot: the lists are empty.
 static long firmware_info(struct vcpu *cur, void *arg)
 {
@@ -59,7 +122,7 @@ static long firmware_info(struct vcpu *cur, void *arg)
         a->u.kbd_shift_flags = 0;
         return 0;
     case XEN_FW_EFI_INFO:
-        return -EOPNOTSUPP;
+        return efi_info(a->index, &a->u.efi_info);
     default:
         return -EINVAL;
     }
