@@ -161,7 +161,7 @@ void machine_reboot(void)
     };
     static const u8 order[] = {REBOOT_ACPI, REBOOT_KEYBOARD, REBOOT_PCI, REBOOT_TRIPLE};
 
-    if (options.noreboot || options.reboot == REBOOT_NO)
+    if (options.reboot == REBOOT_NO)
         machine_halt();
     smp_stop_others();
     printk(LOG_INFO, "restarting the machine");

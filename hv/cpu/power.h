@@ -11,7 +11,7 @@
 NORETURN void machine_poweroff(u16 pm1a, u16 pm1b);
 // The same on hardware-reduced machines: the value for the sleep control register.
 NORETURN void machine_poweroff_reduced(u8 control);
-// Restarts as reboot= says, then in every other way there is; halts after noreboot.
+// Restarts as reboot= says, then in every other way there is; halts after reboot=no.
 NORETURN void machine_reboot(void);
 NORETURN void machine_halt(void);
 

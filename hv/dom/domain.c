@@ -233,8 +233,9 @@ static const char *const reason_name[] = {
 static NORETURN void machine_end(u32 reason)
 {
     const char *name = reason < ARRAY_SIZE(reason_name) ? reason_name[reason] : "unknown reason";
-    printk(LOG_ERR, "domain 0 has shut down: %s", name);
-    if (reason == SHUTDOWN_poweroff || options.noreboot)
+    bool asked = reason == SHUTDOWN_poweroff || reason == SHUTDOWN_reboot;
+    printk(asked ? LOG_INFO : LOG_ERR, "domain 0 has shut down: %s", name);
+    if (reason == SHUTDOWN_poweroff || (!asked && options.noreboot))
         machine_halt();
     machine_reboot();
 }
