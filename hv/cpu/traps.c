@@ -210,12 +210,12 @@ void trap_from_hv(struct cpu_regs *regs)
         interrupt(regs);
         return;
     }
-    if (fixed_up(regs))
-        return;
-    if (regs->vector == VEC_DB) {
+    if (regs->vector == VEC_DB) { // a trap, also where it hits an instruction with a fix-up
         write_dr7(PV_DR7_FIXED); // a guest's breakpoint on something that we touch for it
         return;
     }
+    if (fixed_up(regs))
+        return;
     console_force_unlock();
     printk(LOG_ERR, "exception %u in the hypervisor", regs->vector);
     trap_print_state(regs);
