@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: MIT
+# All rings of tests.
+#   make test         what a small machine can run: host, guest and quick system tests
+#   make test-all     the same with every system test
+#   make test-oracle  the guest tests on Debian's Xen and on Wirt, and where they differ
+.PHONY: test test-all test-oracle
+
+RINGS := build unit unit-release fuzz-replay guest
+
+test test-all:
+	@scripts/deps build unit image run iso
+	@BUILD=$(BUILD) scripts/test $(RINGS) $(if $(findstring all,$@),system,system-quick)
+
+test-oracle:
+	@scripts/deps build run
+	@$(MAKE) --no-print-directory all guest
+	BUILD=$(BUILD) WIRT_ORACLE=$$(images/fetch oracle)/xen tests/guest/run --compare
