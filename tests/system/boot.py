@@ -34,6 +34,14 @@ def boot_debian(lab, variant, cpus=1, **machine):
         vm.expect_end("guest-shutdown", 120)
 
 
+def boot_pvh(lab):
+    """QEMU's PVH start has room for the kernel only: it runs up to the lack of a root file system."""
+    with Machine(lab, protocol="pvh", disaster=None) as vm:
+        vm.expect("by PVH")
+        vm.expect(r"Kernel panic - not syncing: VFS: Unable to mount root fs")
+        vm.expect("(?i)domain 0 has shut down: crash")
+
+
 def ends_by(lab, command, reason):
     with busybox(lab, command) as vm:
         busybox_is_up(vm, 1)
@@ -82,6 +90,7 @@ TESTS = [
     _busybox("boot-dom0-max-vcpus", cpus=4, dom0_cpus=2, hv_args="dom0_mem=1024M dom0_max_vcpus=2"),
     _busybox("boot-maxcpus", cpus=4, dom0_cpus=2, hv_args="dom0_mem=1024M maxcpus=2"),
     _busybox("boot-vcpus-pin", cpus=4, hv_args="dom0_mem=1024M dom0_vcpus_pin"),
+    Test("boot-pvh", boot_pvh, quick=True, ours=True),
     Test("end-poweroff", functools.partial(ends_by, command="poweroff -f", reason="guest-shutdown"), quick=True),
     Test("end-reboot", functools.partial(ends_by, command="reboot -f", reason="guest-reset"), quick=True),
     Test("end-crash-halts", functools.partial(crash, reboots=False), quick=True),

@@ -10,6 +10,7 @@ import re
 import selectors
 import shutil
 import socket
+import struct
 import subprocess
 import tempfile
 import time
@@ -92,6 +93,8 @@ class Machine:
         self.monitor.sendall(b'{"execute": "qmp_capabilities"}\n')
 
     def _boot_options(self):
+        if self.protocol == "pvh":
+            return ["-kernel", self._make_pvh(), "-append", self.hv_args, "-initrd", self.kernel]
         if self.firmware == "direct":
             modules = []
             if "kernel" in self.modules:
@@ -105,6 +108,13 @@ class Machine:
             options += ["-drive", f"if=pflash,format=raw,readonly=on,file={OVMF % 'CODE'}",
                         "-drive", f"if=pflash,format=raw,file={self.work}/vars.fd"]
         return options
+
+    def _make_pvh(self):
+        """QEMU takes the PVH entry only of a file without multiboot header. It passes one module."""
+        pvh = f"{self.work}/pvh"
+        with open(self.hv, "rb") as whole, open(pvh, "wb") as file:
+            file.write(whole.read().replace(struct.pack("<I", 0x1BADB002), bytes(4), 1))
+        return pvh
 
     def _make_iso(self):
         iso = f"{self.work}/test.iso"
