@@ -61,10 +61,10 @@ static void interrupt(struct cpu_regs *regs)
 
 // True when the guest may be resumed by sysret, which takes rcx and r11 for rip and rflags: those
 // are free when it came by syscall or is entering a handler (whose frame holds them).
-static bool sysret_ok(const struct cpu_regs *regs)
+// Whoever changes cs or ss away from the flat ones that sysret loads clears the vector.
+static inline bool sysret_ok(const struct cpu_regs *regs)
 {
     return regs->vector == VECTOR_SYSCALL && is_canonical(regs->rip) &&
-           regs->cs == FLAT_RING3_CS64 && regs->ss == FLAT_RING3_SS64 &&
            !(regs->rflags & (RFLAGS_TF | RFLAGS_RF));
 }
 
@@ -77,10 +77,10 @@ static void run_softirqs(void)
         schedule();
 }
 
-static bool exit_to_guest(struct cpu_regs *regs)
+static inline bool exit_to_guest(struct cpu_regs *regs)
 {
+    struct cpu_info *info = CONTAINER_OF(regs, struct cpu_info, regs);
     for (;;) {
-        struct cpu_info *info = cpu_info();
         if (unlikely(READ_ONCE(info->softirq))) {
             run_softirqs();
             continue;
@@ -110,7 +110,7 @@ bool trap_from_guest(struct cpu_regs *regs)
 
 bool syscall_from_guest(struct cpu_regs *regs)
 {
-    struct vcpu *v = current_vcpu();
+    struct vcpu *v = CONTAINER_OF(regs, struct cpu_info, regs)->current;
     if (v->pv.kernel_mode)
         hc_dispatch(v, regs);
     else

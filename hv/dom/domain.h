@@ -34,7 +34,8 @@ struct vcpu {
     bool info_registered;   // [d]
 
     struct pv_vcpu pv;
-    u64 hc_arg[5]; // [c] arguments of the hypercall under way (hc/continue.h)
+    u64 hc_arg[5];     // [c] arguments of the call under way in a multicall (hc/continue.h)
+    bool in_multicall; // [c]
 
     // Scheduling
     u32 flags;               // [s] enum vcpu_flags; runnable when 0

@@ -5,16 +5,6 @@
 #include "cpu/cpu.h"
 #include "mm/layout.h"
 
-// A guest owns everything that is canonical but our part in the middle. Ranges that begin below
-// and end above cannot be: the non-canonical hole lies between.
-bool guest_range_ok(u64 start, u64 bytes)
-{
-    u64 end = start + bytes;
-    if (end < start)
-        return false;
-    return end <= (u64)1 << 47 || start >= 0xffff880000000000;
-}
-
 static int copy(void *dst, const void *src, u64 bytes)
 {
     user_access_begin();

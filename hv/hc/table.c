@@ -2,6 +2,7 @@
 // The hypercall matrix, the dispatcher and multicall. docs/abi.md is generated from the matrix.
 #include "hc/table.h"
 #include "abi/errno.h"
+#include "cpu/percpu.h"
 #include "hc/continue.h"
 
 const struct hc_row hc_table[] = {
@@ -57,22 +58,18 @@ enum { SYSCALL_BYTES = 2, MULTICALL_STEP = 16 };
 
 void hc_set_arg(struct vcpu *v, u32 index, u64 value)
 {
-    v->hc_arg[index] = value;
+    struct cpu_regs *r = &cpu_info()->regs;
+    u64 *const place[5] = {&r->rdi, &r->rsi, &r->rdx, &r->r10, &r->r8};
+    if (v->in_multicall)
+        v->hc_arg[index] = value;
+    else
+        *place[index] = value;
 }
 
 static hc_handler *handler_of(u64 nr)
 {
     return nr < ARRAY_SIZE(hc_table) ? hc_table[guest_index(nr, ARRAY_SIZE(hc_table))].handler
                                      : NULL;
-}
-
-// Repeats the hypercall with the arguments as the handler left them.
-static void repeat(struct vcpu *cur, struct cpu_regs *r, u64 nr)
-{
-    r->rdi = cur->hc_arg[0], r->rsi = cur->hc_arg[1], r->rdx = cur->hc_arg[2];
-    r->r10 = cur->hc_arg[3], r->r8 = cur->hc_arg[4];
-    r->rax = nr;
-    r->rip -= SYSCALL_BYTES;
 }
 
 void hc_dispatch(struct vcpu *cur, struct cpu_regs *r)
@@ -83,11 +80,9 @@ void hc_dispatch(struct vcpu *cur, struct cpu_regs *r)
         r->rax = (u64)-ENOSYS;
         return;
     }
-    cur->hc_arg[0] = r->rdi, cur->hc_arg[1] = r->rsi, cur->hc_arg[2] = r->rdx;
-    cur->hc_arg[3] = r->r10, cur->hc_arg[4] = r->r8;
     long rc = fn(cur, r->rdi, r->rsi, r->rdx, r->r10, r->r8);
     if (unlikely(rc == -ERESTART_HC))
-        repeat(cur, r, nr);
+        r->rip -= SYSCALL_BYTES; // again, with the arguments as the handler left them
     else
         r->rax = (u64)rc;
 }
@@ -108,8 +103,10 @@ long hc_multicall(struct vcpu *cur, u64 list, u64 count, u64 a2, u64 a3, u64 a4)
         for (u32 k = 0; k < 5; k++)
             cur->hc_arg[k] = e.args[k];
         long rc = -ENOSYS;
+        cur->in_multicall = true;
         if (fn && fn != hc_multicall && fn != hc_iret)
             rc = fn(cur, e.args[0], e.args[1], e.args[2], e.args[3], e.args[4]);
+        cur->in_multicall = false;
         bool again = rc == -ERESTART_HC;
         if (again) {
             for (u32 k = 0; k < 5; k++)
@@ -125,8 +122,8 @@ long hc_multicall(struct vcpu *cur, u64 list, u64 count, u64 a2, u64 a3, u64 a4)
         if (again || (i + 1 < count && i % MULTICALL_STEP == MULTICALL_STEP - 1 &&
                       preempt_wanted())) {
             u64 done = again ? i : i + 1;
-            cur->hc_arg[0] = list + done * sizeof(e);
-            cur->hc_arg[1] = count - done;
+            hc_set_arg(cur, 0, list + done * sizeof(e));
+            hc_set_arg(cur, 1, count - done);
             return -ERESTART_HC;
         }
     }

@@ -18,7 +18,6 @@
 #include "pv/mmu.h"
 #include "sched/sched.h"
 
-enum { FRAME_WORDS_MAX = 12 };
 #define ERROR_VECTORS                                                                              \
     (1u << VEC_DF | 1u << VEC_TS | 1u << VEC_NP | 1u << VEC_SS | 1u << VEC_GP | 1u << VEC_PF |     \
      1u << VEC_AC)
@@ -28,8 +27,9 @@ enum pf_error { PF_PRESENT = 1, PF_WRITE = 2, PF_USER = 4, PF_RESERVED = 8, PF_F
 
 u64 pv_rflags(u64 wanted)
 {
-    const u64 refused = RFLAGS_IOPL | RFLAGS_NT | RFLAGS_VM | RFLAGS_VIF | RFLAGS_VIP;
-    return ((wanted & 0x3fffff & ~refused) | RFLAGS_IF | RFLAGS_ONE) & ~(u64)0x8028;
+    const u64 kept = RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_TF |
+                     RFLAGS_DF | RFLAGS_OF | RFLAGS_RF | RFLAGS_AC | RFLAGS_ID;
+    return (wanted & kept) | RFLAGS_IF | RFLAGS_ONE;
 }
 
 void pv_set_trap(struct pv_vcpu *pv, const struct trap_info *t, u32 vector)
@@ -47,43 +47,63 @@ static bool shows_iopl(const struct vcpu *v)
     return v->dom->vm_assist >> VMASST_TYPE_architectural_iopl & 1;
 }
 
-// Pushes a frame on the guest's kernel stack and sets the registers to enter `address` with
-// selector cs. `extra` words go between r11 and rip.
-static bool push_frame(struct vcpu *v, struct cpu_regs *r, u64 address, u16 cs, bool mask,
-                       const u64 *extra, u32 extra_count)
+// Where a frame that is entered from the current mode goes, and what of the interrupted context it
+// shows. Switches to kernel mode.
+struct bounce {
+    u64 sp; // 16-byte aligned end of the frame
+    u64 cs, rflags;
+};
+
+static inline struct bounce bounce_start(struct vcpu *v, const struct cpu_regs *r)
 {
     struct pv_vcpu *pv = &v->pv;
-    u64 frame[FRAME_WORDS_MAX];
-    u32 n = 0;
-    u8 *upcall_mask = &v->info->evtchn_upcall_mask;
-    bool was_masked = READ_ONCE(*upcall_mask) & 1;
-    bool from_kernel = pv->kernel_mode;
-    u64 sp = from_kernel ? r->rsp : pv->kernel_sp;
-
-    frame[n++] = r->rcx;
-    frame[n++] = r->r11;
-    for (u32 i = 0; i < extra_count; i++)
-        frame[n++] = extra[i];
-    frame[n++] = r->rip;
-    frame[n++] = (u64)(from_kernel ? r->cs & ~3u : r->cs) | (u64)was_masked << 32;
-    frame[n++] = (r->rflags & ~(u64)RFLAGS_HIDDEN) | (was_masked ? 0 : RFLAGS_IF) |
-                 (shows_iopl(v) ? (u64)pv->iopl << 12 : 0);
-    frame[n++] = r->rsp;
-    frame[n++] = r->ss;
-    if (!from_kernel)
+    bool masked = READ_ONCE(v->info->evtchn_upcall_mask) & 1;
+    struct bounce b = {.sp = r->rsp & ~(u64)15, .cs = r->cs & ~3u};
+    b.rflags = (r->rflags & ~(u64)RFLAGS_HIDDEN) | (masked ? 0 : RFLAGS_IF);
+    if (unlikely(shows_iopl(v)))
+        b.rflags |= (u64)pv->iopl << 12;
+    if (!pv->kernel_mode) {
+        b.sp = pv->kernel_sp & ~(u64)15;
+        b.cs = r->cs;
         pv_toggle_mode(v);
-    sp = (sp & ~(u64)15) - n * 8;
-    if (address == 0 || guest_copy_out(GUEST_PTR(sp), frame, n * 8) != 0)
+    }
+    b.cs |= (u64)masked << 32;
+    return b;
+}
+
+// Pushes a frame on the guest's kernel stack and sets the registers to enter `address` with
+// selector cs. `extra` words go between r11 and rip.
+static inline bool push_frame(struct vcpu *v, struct cpu_regs *r, u64 address, u16 cs, bool mask,
+                              const u64 *extra, u32 extra_count)
+{
+    struct bounce b = bounce_start(v, r);
+    u64 sp = b.sp - (7 + extra_count) * 8, top = b.sp - 5 * 8;
+    if (unlikely(address == 0 || !guest_range_ok(sp, b.sp - sp)))
         return false;
+    user_access_begin();
+    GUEST_PUT(top + 32, r->ss, fault);
+    GUEST_PUT(top + 24, r->rsp, fault);
+    GUEST_PUT(top + 16, b.rflags, fault);
+    GUEST_PUT(top + 8, b.cs, fault);
+    GUEST_PUT(top, r->rip, fault);
+    for (u32 i = 0; i < extra_count; i++)
+        GUEST_PUT(sp + 16 + i * 8, extra[i], fault);
+    GUEST_PUT(sp + 8, r->r11, fault);
+    GUEST_PUT(sp, r->rcx, fault);
+    user_access_end();
     if (mask)
-        WRITE_ONCE(*upcall_mask, 1);
+        WRITE_ONCE(v->info->evtchn_upcall_mask, 1);
     r->rsp = sp;
     r->rip = address;
     r->cs = cs;
     r->ss = FLAT_RING3_SS64;
     r->rflags &= ~(u64)(RFLAGS_TF | RFLAGS_RF | RFLAGS_NT | RFLAGS_AC | RFLAGS_VM);
-    r->vector = VECTOR_SYSCALL; // rcx and r11 are in the frame: sysret may be used
+    // rcx and r11 are in the frame: sysret may be used
+    r->vector = cs == FLAT_RING3_CS64 ? VECTOR_SYSCALL : 0;
     return true;
+fault:
+    user_access_end();
+    return false;
 }
 
 static void inject(struct vcpu *v, struct cpu_regs *r, u8 vector, const u64 *error)
@@ -154,35 +174,51 @@ void pv_failsafe(struct vcpu *v, struct cpu_regs *r)
 
 // --- the iret hypercall ---
 
+static long iret_refused(struct vcpu *v, const char *why)
+{
+    domain_crash(v->dom, why);
+    return 0;
+}
+
 long pv_iret(struct vcpu *v, struct cpu_regs *r)
 {
     struct iret_context c;
     struct pv_vcpu *pv = &v->pv;
-    if (guest_copy_in(&c, GUEST_PTR(r->rsp), sizeof(c)) != 0) {
-        domain_crash(v->dom, "iret hypercall with an unreadable stack");
-        return 0;
-    }
+    u64 at = r->rsp;
+    u32 failed = 0;
+    if (!guest_range_ok(at, sizeof(c)))
+        return iret_refused(v, "iret hypercall with a stack that is not the guest's");
+    user_access_begin();
+    GUEST_GET(c.rax, at, failed);
+    GUEST_GET(c.r11, at + 8, failed);
+    GUEST_GET(c.rcx, at + 16, failed);
+    GUEST_GET(c.flags, at + 24, failed);
+    GUEST_GET(c.rip, at + 32, failed);
+    GUEST_GET(c.cs, at + 40, failed);
+    GUEST_GET(c.rflags, at + 48, failed);
+    GUEST_GET(c.rsp, at + 56, failed);
+    GUEST_GET(c.ss, at + 64, failed);
+    user_access_end();
+    if (unlikely(failed))
+        return iret_refused(v, "iret hypercall with an unreadable stack");
     if ((c.cs & 3) == 3) { // to user mode
-        if (mfn_eq(pv->l4_user, MFN_NONE)) {
-            domain_crash(v->dom, "iret hypercall to user mode without a user page table");
-            return 0;
-        }
+        if (unlikely(mfn_eq(pv->l4_user, MFN_NONE)))
+            return iret_refused(v, "iret hypercall to user mode without a user page table");
         pv_toggle_mode(v);
     }
-    if (shows_iopl(v))
+    if (unlikely(shows_iopl(v)))
         pv->iopl = (u8)(c.rflags >> 12 & 3);
     r->rip = c.rip;
     r->rsp = c.rsp;
-    r->cs = (u16)(c.cs | 3);
-    r->ss = (u16)(c.ss | 3);
     r->rflags = pv_rflags(c.rflags);
     r->rax = c.rax;
-    r->vector = 0;
     if (c.flags & VGCF_in_syscall) {
         r->cs = FLAT_RING3_CS64;
         r->ss = FLAT_RING3_SS64;
-        r->vector = VECTOR_SYSCALL;
     } else {
+        r->cs = (u16)(c.cs | 3);
+        r->ss = (u16)(c.ss | 3);
+        r->vector = 0;
         r->r11 = c.r11;
         r->rcx = c.rcx;
     }

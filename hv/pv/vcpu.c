@@ -80,9 +80,11 @@ void pv_load_cr3(struct vcpu *v)
 
 void pv_toggle_mode(struct vcpu *v)
 {
-    v->pv.kernel_mode = !v->pv.kernel_mode;
+    struct pv_vcpu *pv = &v->pv;
+    bool kernel = !pv->kernel_mode;
+    pv->kernel_mode = kernel;
     cpu_swapgs();
-    write_cr3(current_root(&v->pv));
+    write_cr3(mfn_to_maddr(kernel ? pv->l4_kernel : pv->l4_user).v);
 }
 
 // A guest may want its user mode not to see the M2P (VMASST_TYPE_m2p_strict).
