@@ -12,6 +12,7 @@
 #include "cpu/spinlock.h"
 #include "hc/guest_access.h"
 #include "lib/types.h"
+#include "mm/frame.h"
 #include "mm/tlb.h"
 #include "dom/evtchn.h"
 #include "pv/pv.h"
@@ -93,6 +94,18 @@ struct domain {
 // domain_put. Any context.
 struct domain *domain_get(dom_id_t id, struct domain *self);
 void domain_put(struct domain *d);
+// What stands in the owner field of a domain's frames (mm/frame.h).
+static inline u16 frame_owner_id(const struct domain *d)
+{
+    return (u16)(d->id.v + 1);
+}
+
+// A reference on a frame of d's; false when it isn't one. Any context.
+NODISCARD static inline bool frame_get(mfn_t m, const struct domain *d)
+{
+    return frame_get_owned(m, frame_owner_id(d));
+}
+
 // The domain a frame's owner field names, or NULL.
 struct domain *domain_by_owner(u16 owner);
 extern struct domain *dom0;

@@ -16,10 +16,13 @@ enum { BATCH = 32 };           // requests copied in at once
 // The domains a request works on: whose tables, and whose frames may be mapped.
 struct subject {
     struct domain *pt, *fd;
+    bool held; // references are held; not needed when both are the caller
 };
 
 static void put_subject(struct subject *s)
 {
+    if (!s->held)
+        return;
     if (s->pt)
         domain_put(s->pt);
     if (s->fd)
@@ -34,6 +37,11 @@ static struct domain *special(u16 id)
 // The low half of `foreign` names the owner of frames, the high half (plus 1) that of the tables.
 static long get_subject(struct vcpu *cur, u64 foreign, struct subject *s)
 {
+    if (likely((u32)foreign == DOMID_SELF)) {
+        *s = (struct subject){cur->dom, cur->dom, false};
+        return 0;
+    }
+    s->held = true;
     u32 pt = (u32)foreign >> 16;
     s->pt = domain_get(pt ? DOM_ID((u16)(pt - 1)) : DOM_ID(DOMID_SELF), cur->dom);
     s->fd = NULL;
@@ -66,7 +74,7 @@ static int machphys_update(struct domain *d, const struct mmu_update *u)
     return 0;
 }
 
-static int one_update(const struct subject *s, const struct mmu_update *u)
+static inline int one_update(const struct subject *s, const struct mmu_update *u)
 {
     maddr_t where = MADDR(u->ptr & ~(u64)7);
     switch (u->ptr & 7) {
@@ -86,35 +94,31 @@ static int one_update(const struct subject *s, const struct mmu_update *u)
 // Up to BATCH requests under one lock. Out: how many were done.
 static int update_batch(const struct subject *s, const struct mmu_update *u, u32 count, u32 *done)
 {
-    int rc = 0;
-    spin_lock(&s->pt->mmu_lock);
-    rc = mmu_drain(s->pt);
-    for (*done = 0; *done < count && rc == 0;) {
-        rc = one_update(s, &u[*done]);
-        if (rc == 0)
-            ++*done;
+    struct domain *d = s->pt;
+    u32 i = 0;
+    spin_lock(&d->mmu_lock);
+    int rc = d->deferred ? mmu_drain(d) : 0;
+    while (rc == 0 && i < count) {
+        rc = one_update(s, &u[i]);
+        i += rc == 0;
     }
-    if (rc == 0)
-        rc = mmu_drain(s->pt);
-    spin_unlock(&s->pt->mmu_lock);
+    if (rc == 0 && unlikely(d->deferred))
+        rc = mmu_drain(d);
+    spin_unlock(&d->mmu_lock);
+    *done = i;
     return rc;
 }
 
-static long report_done(guest_ptr where, u64 add)
+// The number done in all; a resumed call finds there what its earlier parts did.
+static long report_done(guest_ptr where, u32 done, bool resumed)
 {
-    u32 n = 0;
-    if (guest_ptr_null(where) || add == 0)
+    u32 before = 0;
+    if (guest_ptr_null(where))
         return 0;
-    if (guest_copy_in(&n, where, sizeof(n)) != 0)
+    if (resumed && guest_copy_in(&before, where, sizeof(before)) != 0)
         return -EFAULT;
-    n += (u32)add;
-    return guest_copy_out(where, &n, sizeof(n));
-}
-
-static long start_count(guest_ptr where)
-{
-    u32 zero = 0;
-    return guest_ptr_null(where) ? 0 : guest_copy_out(where, &zero, sizeof(zero));
+    done += before;
+    return guest_copy_out(where, &done, sizeof(done));
 }
 
 long hc_mmu_update(struct vcpu *cur, u64 reqs, u64 count, u64 pdone, u64 foreign, u64 a4)
@@ -128,8 +132,6 @@ long hc_mmu_update(struct vcpu *cur, u64 reqs, u64 count, u64 pdone, u64 foreign
     long rc = get_subject(cur, foreign, &s);
     if (rc != 0)
         return rc;
-    if (!resumed && start_count(done_ptr) != 0)
-        rc = -EFAULT;
     while (rc == 0 && left > 0) {
         u32 n = MIN(left, (u32)BATCH), done = 0;
         rc = guest_copy_in(batch, guest_ptr_add(GUEST_PTR(reqs), (u64)total * sizeof(batch[0])),
@@ -142,7 +144,7 @@ long hc_mmu_update(struct vcpu *cur, u64 reqs, u64 count, u64 pdone, u64 foreign
             rc = -ERESTART_HC;
     }
     put_subject(&s);
-    if (report_done(done_ptr, total) != 0)
+    if (report_done(done_ptr, total, resumed) != 0)
         return -EFAULT;
     if (rc == -ERESTART_HC) {
         hc_set_arg(cur, 0, reqs + (u64)total * sizeof(batch[0]));
@@ -212,7 +214,9 @@ long hc_update_va_mapping(struct vcpu *cur, u64 va, u64 val, u64 flags, u64 a3, 
         return -EINVAL;
     spin_lock(&d->mmu_lock);
     maddr_t slot = mmu_l1_entry(cur, va);
-    int rc = slot.v ? mmu_write(d, d, slot, val, false) : -EINVAL;
+    int rc = mmu_drain(d); // what a refused pin left
+    if (rc == 0)
+        rc = slot.v ? mmu_write(d, d, slot, val, false) : -EINVAL;
     spin_unlock(&d->mmu_lock);
     return rc == 0 ? flush_for_va(cur, va, flags) : rc;
 }
@@ -231,7 +235,9 @@ long hc_update_va_mapping_otherdomain(struct vcpu *cur, u64 va, u64 val, u64 fla
     if (rc == 0) {
         spin_lock(&d->mmu_lock);
         maddr_t slot = mmu_l1_entry(cur, va);
-        rc = slot.v ? mmu_write(d, fd, slot, val, false) : -EINVAL;
+        rc = mmu_drain(d);
+        if (rc == 0)
+            rc = slot.v ? mmu_write(d, fd, slot, val, false) : -EINVAL;
         spin_unlock(&d->mmu_lock);
     }
     domain_put(fd);
@@ -356,8 +362,6 @@ long hc_mmuext_op(struct vcpu *cur, u64 ops, u64 count, u64 pdone, u64 foreign, 
     long rc = get_subject(cur, (u16)foreign, &s);
     if (rc != 0)
         return rc;
-    if (!resumed && start_count(done_ptr) != 0)
-        rc = -EFAULT;
     for (; rc == 0 && left > 0; total++, left--) {
         struct mmuext_op op;
         rc = guest_copy_in_index(&op, GUEST_PTR(ops), total, sizeof(op));
@@ -374,7 +378,7 @@ long hc_mmuext_op(struct vcpu *cur, u64 ops, u64 count, u64 pdone, u64 foreign, 
     if (rc == 0)
         rc = settle(s.fd);
     put_subject(&s);
-    if (report_done(done_ptr, total) != 0)
+    if (report_done(done_ptr, total, resumed) != 0)
         return -EFAULT;
     if (rc == -ERESTART_HC) {
         hc_set_arg(cur, 0, ops + (u64)total * sizeof(struct mmuext_op));

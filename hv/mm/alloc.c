@@ -142,11 +142,6 @@ void frames_add(mfn_t first, mfn_t end)
     }
 }
 
-u16 frame_owner_id(const struct domain *d)
-{
-    return (u16)(d->id.v + 1);
-}
-
 void frame_assign(mfn_t m, struct domain *d)
 {
     struct frame *f = frame_of(m);
@@ -156,37 +151,13 @@ void frame_assign(mfn_t m, struct domain *d)
     __atomic_fetch_add(&d->frames, 1, __ATOMIC_RELAXED);
 }
 
-bool frame_get(mfn_t m, const struct domain *d)
+void frame_release(struct frame *f)
 {
-    if (!mfn_valid(m))
-        return false;
-    struct frame *f = frame_of(m);
-    u64 old = READ_ONCE(f->count);
-    do {
-        // Zero: free. A full count would wrap to free.
-        if (!(old & FRAME_REFS) || (old & FRAME_REFS) == FRAME_REFS ||
-            READ_ONCE(f->owner) != frame_owner_id(d))
-            return false;
-    } while (!__atomic_compare_exchange_n(&f->count, &old, old + 1, true, __ATOMIC_ACQUIRE,
-                                          __ATOMIC_RELAXED));
-    // The owner cannot change while we hold a reference; it may have before we took it.
-    if (likely(READ_ONCE(f->owner) == frame_owner_id(d)))
-        return true;
-    frame_put(m);
-    return false;
-}
-
-void frame_put(mfn_t m)
-{
-    struct frame *f = frame_of(m);
-    u64 left = __atomic_sub_fetch(&f->count, 1, __ATOMIC_ACQ_REL);
-    if (likely(left & FRAME_REFS))
-        return;
     struct domain *d = domain_by_owner(f->owner);
     BUG_ON(f->type & FT_COUNT);
     if (d)
         __atomic_fetch_sub(&d->frames, 1, __ATOMIC_RELAXED);
-    frames_free(m, 0);
+    frames_free(frame_mfn(f), 0);
 }
 
 int frame_drop_allocated(mfn_t m, struct domain *d)

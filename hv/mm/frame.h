@@ -16,6 +16,7 @@
 #include "abi/xen.h"
 #include "lib/compiler.h"
 #include "mm/layout.h"
+#include "mm/tlb.h"
 
 struct domain;
 
@@ -119,15 +120,54 @@ void frames_add(mfn_t first, mfn_t end);
 
 // Makes an allocated frame the domain's: one reference (FRAME_ALLOCATED), type none.
 void frame_assign(mfn_t m, struct domain *d);
-// A reference on a frame of that owner; false when it isn't one. Any context.
-NODISCARD bool frame_get(mfn_t m, const struct domain *d);
-void frame_put(mfn_t m);
+// Frees a frame whose last reference has gone.
+void frame_release(struct frame *f);
 // Drops the owner's own reference (decrease_reservation): 0, -EINVAL when it is gone already.
 NODISCARD int frame_drop_allocated(mfn_t m, struct domain *d);
-u16 frame_owner_id(const struct domain *d);
 
 // --- types without contents (writable, shared): no lock needed ---
 // 0, -EBUSY when the frame is in use as another type. The caller holds a reference.
 NODISCARD int frame_get_writable(mfn_t m);
-void frame_put_type(mfn_t m); // writable, shared; tables: pv/mmu.h
+
+// Ends such a use (tables: pv/mmu.h).
+static inline void frame_put_type(mfn_t m)
+{
+    struct frame *f = frame_of(m);
+    u64 old = READ_ONCE(f->type);
+    do {
+        if ((old & FT_COUNT) == 1)
+            f->stamp = tlb_clock();
+    } while (!__atomic_compare_exchange_n(&f->type, &old, old - 1, false, __ATOMIC_ACQ_REL,
+                                          __ATOMIC_RELAXED));
+}
+
+// --- references; hot, so in line ---
+
+static inline void frame_put(mfn_t m)
+{
+    struct frame *f = frame_of(m);
+    if (unlikely(!(__atomic_sub_fetch(&f->count, 1, __ATOMIC_ACQ_REL) & FRAME_REFS)))
+        frame_release(f);
+}
+
+// A reference on a frame of that owner; false when it isn't one. Any context.
+NODISCARD static inline bool frame_get_owned(mfn_t m, u16 owner)
+{
+    if (!mfn_valid(m))
+        return false;
+    struct frame *f = frame_of(m);
+    u64 old = READ_ONCE(f->count);
+    do {
+        // Zero: free. A full count would wrap to free.
+        if (!(old & FRAME_REFS) || (old & FRAME_REFS) == FRAME_REFS ||
+            READ_ONCE(f->owner) != owner)
+            return false;
+    } while (!__atomic_compare_exchange_n(&f->count, &old, old + 1, false, __ATOMIC_ACQUIRE,
+                                          __ATOMIC_RELAXED));
+    // The owner cannot change while we hold a reference; it may have before we took it.
+    if (likely(READ_ONCE(f->owner) == owner))
+        return true;
+    frame_put(m);
+    return false;
+}
 #endif

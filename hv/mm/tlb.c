@@ -7,16 +7,11 @@
 #include "cpu/spinlock.h"
 #include "cpu/x86.h"
 
-static u32 clock = 1; // [a]
-
-u32 tlb_clock(void)
-{
-    return __atomic_load_n(&clock, __ATOMIC_SEQ_CST);
-}
+u32 tlb_clock_value = 1;
 
 void tlb_note_flush(void)
 {
-    this_cpu()->tlb_stamp = __atomic_add_fetch(&clock, 1, __ATOMIC_SEQ_CST);
+    this_cpu()->tlb_stamp = __atomic_add_fetch(&tlb_clock_value, 1, __ATOMIC_SEQ_CST);
 }
 
 void tlb_flush_local(void)

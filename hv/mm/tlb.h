@@ -27,7 +27,11 @@ static inline bool cpumask_test(const struct cpumask *m, u32 cpu)
     return READ_ONCE(m->w[cpu / 64]) >> (cpu % 64) & 1;
 }
 
-u32 tlb_clock(void);
+extern u32 tlb_clock_value; // [a]
+static inline u32 tlb_clock(void)
+{
+    return __atomic_load_n(&tlb_clock_value, __ATOMIC_SEQ_CST);
+}
 // Flushes this CPU's TLB by reloading CR3 (guest translations only; ours are global).
 void tlb_flush_local(void);
 // Notes that this CPU has just reloaded CR3.

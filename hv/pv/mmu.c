@@ -15,6 +15,7 @@
 #include "cpu/x86.h"
 #include "hc/continue.h"
 #include "io/mmio.h"
+#include "lib/string.h"
 
 enum { ENTRIES = 512 };
 #define FT_QUEUED ((u64)1 << 57) // on the deferred list
@@ -28,7 +29,7 @@ enum { ENTRIES = 512 };
 u64 hv_l4_slots[HV_L4_END - HV_L4_FIRST];
 
 static int invalidate(struct domain *d, struct frame *f, enum frame_type type);
-
+static int claim_writable(struct frame *f);
 static bool is_table(enum frame_type t)
 {
     return t >= FT_L1 && t <= FT_L4;
@@ -42,9 +43,21 @@ static bool hv_slot(enum frame_type type, u32 slot)
 // --- uses of single entries ---
 
 // Frames that are not RAM: a domain with the permission maps them without being counted.
-static bool is_io(mfn_t m)
+static inline bool is_io(mfn_t m)
 {
     return !mfn_valid(m) || frame_of(m)->owner == OWNER_IO;
+}
+
+// One more use of a frame that is writable already, which is what most mappings are.
+static inline int get_writable(struct frame *f)
+{
+    u64 old = READ_ONCE(f->type);
+    if (likely(frame_type_of(old) == FT_WRITABLE && (old & FT_COUNT) &&
+               (old & FT_COUNT) != FT_COUNT) &&
+        __atomic_compare_exchange_n(&f->type, &old, old + 1, false, __ATOMIC_ACQ_REL,
+                                    __ATOMIC_RELAXED))
+        return 0;
+    return claim_writable(f);
 }
 
 // Device pages that may only be read (a MSI-X table in use) are mapped so: W is taken away.
@@ -69,7 +82,7 @@ static int get_leaf(struct domain *fd, u64 *entry)
         return get_io_leaf(fd, entry);
     if (!frame_get(m, fd))
         return -EINVAL;
-    int rc = pte & PTE_W ? frame_get_writable(m) : 0;
+    int rc = pte & PTE_W ? get_writable(frame_of(m)) : 0;
     if (rc != 0)
         frame_put(m);
     return rc;
@@ -135,13 +148,11 @@ static int validate_table(struct domain *d, struct frame *f, enum frame_type typ
 {
     mfn_t self = frame_mfn(f);
     u64 *table = mfn_virt(self);
+    if (type == FT_L4)
+        memcpy(&table[HV_L4_FIRST], hv_l4_slots, sizeof(hv_l4_slots));
     for (u32 i = f->progress; i < ENTRIES; i++) {
-        if (hv_slot(type, i)) {
-            table[i] = hv_l4_slots[i - HV_L4_FIRST];
-            continue;
-        }
         u64 pte = READ_ONCE(table[i]);
-        if (!(pte & PTE_P))
+        if (!(pte & PTE_P) || hv_slot(type, i))
             continue;
         u64 hw = pte;
         int rc = get_entry(d, d, type, self, &hw);
@@ -166,15 +177,14 @@ static int invalidate(struct domain *d, struct frame *f, enum frame_type type)
     mfn_t self = frame_mfn(f);
     u64 *table = mfn_virt(self);
     for (u32 i = f->progress; i-- > 0;) {
-        if (hv_slot(type, i))
-            continue;
         u64 pte = READ_ONCE(table[i]);
-        if (!(pte & PTE_P))
+        if (!(pte & PTE_P) || hv_slot(type, i))
             continue;
-        f->progress = (u16)i;
         put_entry(d, type, self, pte);
-        if (type > FT_L1 && preempt_wanted())
+        if (type > FT_L1 && preempt_wanted()) {
+            f->progress = (u16)i;
             return -ERESTART_HC;
+        }
     }
     f->progress = 0;
     return 0;
@@ -272,6 +282,8 @@ int mmu_get_type(struct domain *d, mfn_t m, enum frame_type type)
         __atomic_fetch_sub(&f->type, 1, __ATOMIC_ACQ_REL);
         return rc;
     }
+    if (is_table(type))
+        type_set(f, FT_PARTIAL, 0); // until abandon() is through: see mmu_put_type
     __atomic_fetch_sub(&f->type, 1, __ATOMIC_ACQ_REL);
     abandon(d, f, type);
     unhold(f);
@@ -283,14 +295,18 @@ void mmu_put_type(struct domain *d, mfn_t m)
     struct frame *f = frame_of(m);
     enum frame_type type = frame_type_of(READ_ONCE(f->type));
     f->stamp = tlb_clock();
-    u64 left = __atomic_sub_fetch(&f->type, 1, __ATOMIC_ACQ_REL);
-    if (left & FT_COUNT)
-        return;
-    if (is_table(type)) {
+    // The last count goes in one step with the mark that keeps writable uses out until all entries
+    // are let go: those do not take mmu_lock.
+    u64 old = READ_ONCE(f->type), new;
+    do {
+        new = old - 1;
+        if (!(new & FT_COUNT))
+            new = (new & ~FT_VALIDATED) | (is_table(type) ? FT_PARTIAL : 0);
+    } while (!__atomic_compare_exchange_n(&f->type, &old, new, true, __ATOMIC_ACQ_REL,
+                                          __ATOMIC_RELAXED));
+    if (!(new & FT_COUNT) && is_table(type)) {
         f->progress = ENTRIES;
         abandon(d, f, type);
-    } else {
-        type_set(f, 0, FT_VALIDATED);
     }
 }
 
@@ -329,9 +345,8 @@ void mmu_put(struct domain *d, mfn_t m)
     frame_put(m);
 }
 
-int frame_get_writable(mfn_t m)
+static int claim_writable(struct frame *f)
 {
-    struct frame *f = frame_of(m);
     u64 before;
     int rc = type_claim(f, FT_WRITABLE, &before);
     if (rc != 0 || frame_type_of(before) == FT_WRITABLE)
@@ -345,11 +360,9 @@ int frame_get_writable(mfn_t m)
     return 0;
 }
 
-void frame_put_type(mfn_t m)
+int frame_get_writable(mfn_t m)
 {
-    struct frame *f = frame_of(m);
-    f->stamp = tlb_clock();
-    __atomic_fetch_sub(&f->type, 1, __ATOMIC_ACQ_REL);
+    return get_writable(frame_of(m));
 }
 
 // --- changing entries ---
@@ -406,17 +419,18 @@ static int write_data(mfn_t m, u64 *p, u64 val)
 int mmu_write(struct domain *d, struct domain *fd, maddr_t where, u64 val, bool preserve_ad)
 {
     mfn_t m = maddr_to_mfn(where);
-    if (!frame_get(m, d))
+    if (!mfn_valid(m))
         return -EINVAL;
     struct frame *f = frame_of(m);
     u64 word = READ_ONCE(f->type);
     enum frame_type type = frame_type_of(word);
     u64 *p = maddr_virt(where);
-    int rc;
-    if (is_table(type) && (word & FT_VALIDATED))
-        rc = write_entry(d, fd, f, type, p, val, preserve_ad);
-    else
-        rc = write_data(m, p, val);
+    // A validated table stays one while we hold the mmu lock: no reference is needed.
+    if (likely(is_table(type) && (word & FT_VALIDATED) && f->owner == frame_owner_id(d)))
+        return write_entry(d, fd, f, type, p, val, preserve_ad);
+    if (!frame_get(m, d))
+        return -EINVAL;
+    int rc = write_data(m, p, val);
     frame_put(m);
     return rc;
 }

@@ -99,6 +99,8 @@ int pv_set_root(struct vcpu *v, mfn_t m, bool user)
 {
     struct domain *d = v->dom;
     mfn_t *slot = user ? &v->pv.l4_user : &v->pv.l4_kernel, old = *slot;
+    if (mfn_eq(m, MFN_NONE))
+        return -EINVAL; // our own word for "no table": not the guest's to say
     if (user && m.v == 0)
         m = MFN_NONE;
     if (!mfn_eq(old, m) && !mfn_eq(m, MFN_NONE)) {
