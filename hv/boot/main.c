@@ -59,6 +59,13 @@ static void find_acpi(void)
         printk(LOG_WARN, "ACPI: %s; one CPU, legacy interrupts", error);
 }
 
+// For what a person got wrong: one line, and it stays readable. A restart would end here again.
+static NORETURN void give_up(const char *what, const char *why)
+{
+    printk(LOG_ERR, "panic: %s: %s", what, why);
+    machine_halt();
+}
+
 // From here on there are CPUs, with stacks of their own.
 static void start(void)
 {
@@ -80,7 +87,7 @@ static void start(void)
     print_memory();
     const char *error = dom0_build(&boot_info);
     if (error)
-        panic("cannot start dom0: %s", error);
+        give_up("cannot start dom0", error);
     printk(LOG_INFO, "%llu MiB free; starting dom0", (unsigned long long)frames_free_count() >> 8);
     enter_guest_first();
 }
@@ -92,7 +99,7 @@ void wirt_main(u32 magic, u32 info)
     console_open(&options);
     printk(LOG_INFO, "Wirt " WIRT_VERSION ", by %s", boot_info.protocol ? boot_info.protocol : "?");
     if (error)
-        panic("%s", error);
+        give_up("cannot boot", error);
     printk(LOG_INFO, "command line: %s", boot_info.cmdline);
     cpu_probe();
     memory_init(&boot_info);

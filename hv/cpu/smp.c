@@ -77,12 +77,12 @@ void smp_start(const struct acpi_info *acpi, u32 max)
         if (!a->enabled || a->apic_id == self)
             continue;
         if (cpu_count >= limit) {
-            if (max == 0)
-                printk(LOG_WARN, "more than %u CPUs: the rest is not used", CPUS_MAX);
+            if (limit == CPUS_MAX)
+                printk(LOG_WARN, "more than %u CPUs: the rest is ignored", CPUS_MAX);
             break;
         }
         if (a->apic_id > 254 && !apic_is_x2apic()) {
-            printk(LOG_WARN, "CPU with APIC id %u needs x2APIC: not used", a->apic_id);
+            printk(LOG_WARN, "CPU with APIC id %u needs x2APIC: ignored", a->apic_id);
             continue;
         }
         start_one(a->apic_id);

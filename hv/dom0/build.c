@@ -25,9 +25,10 @@
 #include "pv/mmu.h"
 #include "sched/sched.h"
 
-#define SIZE_4M   ((u64)4 << 20)
-#define SIZE_512K ((u64)512 << 10)
-#define PT_FLAGS  (PTE_P | PTE_W | PTE_U | PTE_A | PTE_D)
+#define SIZE_4M    ((u64)4 << 20)
+#define SIZE_512K  ((u64)512 << 10)
+#define KEEP_BYTES ((u64)8 << 20)
+#define PT_FLAGS   (PTE_P | PTE_W | PTE_U | PTE_A | PTE_D)
 
 struct build {
     struct domain *d;
@@ -118,9 +119,18 @@ static void place_region(struct build *b)
         p2m_elsewhere ? tables_for(b->v_p2m, b->v_p2m + (b->p2m_pages << PAGE_SHIFT)) : 0;
 }
 
+// What can be dom0's: not the list of frames that this builder keeps meanwhile, nor what the
+// hypervisor needs for its own pages later.
+static u64 available_pages(void)
+{
+    u64 free = frames_free_count();
+    u64 keep = ((u64)1 << order_of(free * sizeof(u64))) + (KEEP_BYTES >> PAGE_SHIFT);
+    return free - MIN(free, keep);
+}
+
 static const char *plan(struct build *b)
 {
-    u64 avail = frames_free_count();
+    u64 avail = available_pages();
     b->nr_pages = dom0_mem_resolve(&options, avail);
     b->p2m_pages = pages_of(b->nr_pages * 8);
     b->initrd_pages = b->initrd ? pages_of(b->initrd->size) : 0;
@@ -129,7 +139,8 @@ static const char *plan(struct build *b)
     need = MAX(need, pfn_of(b, b->v_end) + b->initrd_pages);
     if (options.dom0_mem.set && !options.dom0_mem.negative &&
         options.dom0_mem.bytes >> PAGE_SHIFT > avail)
-        printk(LOG_WARN, "dom0_mem asks for %llu MiB, only %llu MiB are free: dom0 gets %llu MiB",
+        printk(LOG_WARN,
+               "dom0_mem asks for %llu MiB, only %llu MiB can be given: dom0 gets %llu MiB",
                (unsigned long long)options.dom0_mem.bytes >> 20, (unsigned long long)avail >> 8,
                (unsigned long long)b->nr_pages >> 8);
     if (need > b->nr_pages) {

@@ -32,7 +32,7 @@ enum {
 #define KIMAGE_SPAN_MAX ((u64)1 << 30)
 #define CANONICAL_LOW   ((u64)1 << 47)
 
-static const char bz_truncated[] = "bzImage is truncated; copy the kernel again";
+static const char bz_truncated[] = "kernel (bzImage) is truncated; copy it again";
 static const char elf_truncated[] = "kernel ELF image is truncated; copy the kernel again";
 static const char elf_corrupt[] = "kernel ELF image is corrupt; copy the kernel again";
 
@@ -89,12 +89,12 @@ static const char *bzimage_payload(const u8 *img, u64 len, struct kimage_payload
     if (len < BZ_HEADER_END)
         return bz_truncated;
     if (read_le(img + BZ_VERSION, 2) < BZ_VERSION_PAYLOAD)
-        return "bzImage is of a boot protocol before 2.08; use Linux 2.6.24 or later";
+        return "kernel (bzImage) is of a boot protocol before 2.08; use Linux 2.6.24 or later";
     setup_sects = img[BZ_SETUP_SECTS] ? img[BZ_SETUP_SECTS] : BZ_SETUP_SECTS_OLD;
     offset = (setup_sects + 1) * BZ_SECTOR_BYTES + read_le(img + BZ_PAYLOAD_OFFSET, 4);
     bytes = read_le(img + BZ_PAYLOAD_LENGTH, 4);
     if (bytes == 0)
-        return "bzImage has no payload; copy the kernel again";
+        return "kernel (bzImage) has no payload; copy it again";
     if (!in_range(offset, bytes, len))
         return bz_truncated;
     return set_payload(img + offset, bytes, out);
