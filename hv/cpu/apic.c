@@ -33,7 +33,6 @@ enum {
     ICR_NMI = 4 << 8,
     ICR_PENDING = 1 << 12,
     ICR_ASSERT = 1 << 14,
-    ICR_ALL_BUT_SELF = 3 << 18,
     SPURIOUS_ENABLE = 1 << 8,
     DIVIDE_BY_1 = 0xb,
 };
@@ -110,9 +109,9 @@ void apic_send_ipi(u32 id, u8 vector)
     send(id, ICR_ASSERT | vector);
 }
 
-void apic_broadcast_nmi(void)
+void apic_send_nmi(u32 id)
 {
-    send(0, ICR_ALL_BUT_SELF | ICR_ASSERT | ICR_NMI);
+    send(id, ICR_ASSERT | ICR_NMI);
 }
 
 void apic_start_cpu(u32 id, u32 start_page)

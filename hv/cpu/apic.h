@@ -25,7 +25,7 @@ void apic_eoi(void);
 void apic_send_ipi(u32 apic_id, u8 vector);
 // INIT-SIPI-SIPI to a CPU that waits; page: the real-mode start below 1 MiB.
 void apic_start_cpu(u32 apic_id, u32 page);
-void apic_broadcast_nmi(void);
+void apic_send_nmi(u32 apic_id);
 // Measures the timer against the TSC. Boot CPU, after time_init.
 void apic_timer_calibrate(void);
 // Fires VECTOR_TIMER on this CPU at system time `when`, ns.

@@ -106,7 +106,10 @@ void smp_stop_others(void)
 {
     if (__atomic_exchange_n(&stopping, true, __ATOMIC_SEQ_CST) || cpu_count < 2)
         return;
-    apic_broadcast_nmi();
+    // One by one: a CPU that was never started may not be ready for an NMI.
+    for (u32 i = 0; i < cpu_count; i++)
+        if (cpus[i].apic_id != apic_id())
+            apic_send_nmi(cpus[i].apic_id);
 }
 
 bool smp_stopping(void)

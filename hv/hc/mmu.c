@@ -336,7 +336,7 @@ static long one_op(struct vcpu *cur, struct domain *fd, const struct mmuext_op *
         break;
     }
     spin_lock(&fd->mmu_lock);
-    long rc = mmu_drain(fd);
+    long rc = unlikely(fd->deferred) ? mmu_drain(fd) : 0;
     if (rc == 0)
         rc = locked_op(cur, fd, op);
     spin_unlock(&fd->mmu_lock);
@@ -346,6 +346,8 @@ static long one_op(struct vcpu *cur, struct domain *fd, const struct mmuext_op *
 // What an operation let go of is finished before the guest hears of success.
 static long settle(struct domain *fd)
 {
+    if (likely(!READ_ONCE(fd->deferred)))
+        return 0;
     spin_lock(&fd->mmu_lock);
     long rc = mmu_drain(fd);
     spin_unlock(&fd->mmu_lock);
@@ -369,7 +371,9 @@ long hc_mmuext_op(struct vcpu *cur, u64 ops, u64 count, u64 pdone, u64 foreign, 
             rc = one_op(cur, s.fd, &op);
         if (rc != 0)
             break;
-        if (left > 1 && preempt_wanted()) {
+        // Roots and flushes are quick; tables may take long.
+        bool slow = op.cmd <= MMUEXT_UNPIN_TABLE || total % BATCH == BATCH - 1;
+        if (left > 1 && slow && preempt_wanted()) {
             total++, left--;
             rc = -ERESTART_HC;
             break;

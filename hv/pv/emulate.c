@@ -466,23 +466,49 @@ static bool is_own_l1(const struct domain *d, mfn_t m)
     return (enum frame_type)(word >> FT_SHIFT) == FT_L1 && (word & FT_VALIDATED);
 }
 
+static bool emulate_ptwrite(struct vcpu *v, struct emul_ctxt *c, u64 address, maddr_t table)
+{
+    struct ptwrite p = {v, address & PAGE_MASK, table};
+    struct insn in;
+    c->ops = &ptwrite_ops;
+    c->opaque = &p;
+    if (emul_decode(c, &in) != EMUL_OK || !in.mem || in.op >= INSN_INS ||
+        ((emul_mem_addr(c, &in).v ^ address) & PAGE_MASK) != 0)
+        return false;
+    enum emul_rc rc = emul_execute(c, &in);
+    return rc == EMUL_OK || rc == EMUL_RETRY;
+}
+
+// The whole instruction at once, if no page ends within the longest one.
+static bool fetch_quick(const struct cpu_regs *regs, u8 *insn)
+{
+    u64 at = regs->rip, w[2];
+    u32 failed = 0;
+    if ((at & ~PAGE_MASK) > PAGE_SIZE - sizeof(w) || !guest_range_ok(at, sizeof(w)))
+        return false;
+    user_access_begin();
+    GUEST_GET(w[0], at, failed);
+    GUEST_GET(w[1], at + 8, failed);
+    user_access_end();
+    memcpy(insn, w, sizeof(w));
+    return !failed;
+}
+
 bool pv_emulate_ptwrite(struct vcpu *v, struct cpu_regs *regs, u64 address)
 {
-    struct emul_ctxt c;
-    struct insn in;
     bool done = false;
+    u8 insn[16];
     spin_lock(&v->dom->mmu_lock);
     maddr_t slot = mmu_l1_entry(v, address);
     u64 pte = slot.v ? READ_ONCE(*(u64 *)maddr_virt(slot)) : 0;
     if (slot.v && (pte & (PTE_P | PTE_W)) == PTE_P && is_own_l1(v->dom, pte_mfn(pte))) {
-        struct ptwrite p = {v, address & PAGE_MASK, mfn_to_maddr(pte_mfn(pte))};
-        fetch(regs, &c);
-        c.ops = &ptwrite_ops;
-        c.opaque = &p;
-        if (emul_decode(&c, &in) == EMUL_OK && in.mem && in.op < INSN_INS &&
-            ((emul_mem_addr(&c, &in).v ^ address) & PAGE_MASK) == 0) {
-            enum emul_rc rc = emul_execute(&c, &in);
-            done = rc == EMUL_OK || rc == EMUL_RETRY;
+        maddr_t table = mfn_to_maddr(pte_mfn(pte));
+        maddr_t entry = MADDR(table.v + (address & ~PAGE_MASK & ~(u64)7));
+        done = fetch_quick(regs, insn) && pv_quick_ptwrite(v, regs, insn, entry, address & 7);
+        if (!done) {
+            struct emul_ctxt c;
+            fetch(regs, &c);
+            done = emulate_ptwrite(v, &c, address, table);
         }
     }
     spin_unlock(&v->dom->mmu_lock);

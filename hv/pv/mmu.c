@@ -329,10 +329,23 @@ int mmu_drain(struct domain *d)
     return 0;
 }
 
+// Adds `step` (1 or -1) to the count of a validated table that stays one. False: the long way.
+static inline bool count_validated(struct frame *f, enum frame_type type, s64 step)
+{
+    u64 old = READ_ONCE(f->type), n = old & FT_COUNT;
+    if ((old >> FT_SHIFT) != type || !(old & FT_VALIDATED) || n == 0 || n == FT_COUNT ||
+        n + (u64)step == 0)
+        return false;
+    return __atomic_compare_exchange_n(&f->type, &old, old + (u64)step, false, __ATOMIC_ACQ_REL,
+                                       __ATOMIC_RELAXED);
+}
+
 int mmu_get(struct domain *d, mfn_t m, enum frame_type type)
 {
     if (!frame_get(m, d))
         return -EINVAL;
+    if (likely(count_validated(frame_of(m), type, 1)))
+        return 0;
     int rc = mmu_get_type(d, m, type);
     if (rc != 0)
         frame_put(m);
@@ -341,7 +354,9 @@ int mmu_get(struct domain *d, mfn_t m, enum frame_type type)
 
 void mmu_put(struct domain *d, mfn_t m)
 {
-    mmu_put_type(d, m);
+    struct frame *f = frame_of(m);
+    if (!count_validated(f, frame_type_of(READ_ONCE(f->type)), -1))
+        mmu_put_type(d, m);
     frame_put(m);
 }
 

@@ -109,6 +109,11 @@ bool pv_emulate_ptwrite(struct vcpu *v, struct cpu_regs *regs, u64 address);
 bool pv_emulate_far_return(struct cpu_regs *regs);
 bool pv_emulate_forced_cpuid(struct vcpu *v, struct cpu_regs *regs);
 
+// --- pv/ptwrite.c ---
+// The usual writes to the L1 entry, at its byte `byte`, by the instruction at `insn` (15 readable
+// bytes): false when it is none of those, or is refused. mmu_lock.
+bool pv_quick_ptwrite(struct vcpu *v, struct cpu_regs *r, const u8 *insn, maddr_t entry, u32 byte);
+
 // --- pv/hypercall_page.c ---
 // Fills a page with the stubs that guests call.
 void pv_write_hypercall_page(void *page);
