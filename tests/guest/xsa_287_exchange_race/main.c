@@ -10,8 +10,6 @@
 
 const char test_title[] = "exchanging pages that another vCPU maps";
 
-#define ROUNDS 200
-
 static volatile unsigned int up, stop, done;
 static volatile uint64_t target;
 static void *window;
@@ -28,6 +26,8 @@ static void secondary(void)
         mmuext(MMUEXT_PIN_L1_TABLE, mfn);
         mmuext(MMUEXT_UNPIN_TABLE, mfn);
         hc_update_va_mapping(window, 0, UVMF_INVLPG);
+        for (volatile unsigned int k = maps % 8 * 1000; k > 0; k--)
+            ; // leave the other a chance
     }
     hc_update_va_mapping(window, 0, UVMF_INVLPG);
     done = 1;
@@ -40,12 +40,13 @@ void test_main(void)
     uint64_t pfn = pfn_alloc_unmapped(), mfn = pfn_to_mfn(pfn);
     unsigned int exchanged = 0, odd = 0;
     void *own = page_alloc();
+    uint64_t end = system_time() + 3000000000;
 
     window = page_alloc();
     target = mfn;
     REQUIRE(smp_start(1, secondary) == 0);
     REQUIRE(wait_for(&up, 2000000000));
-    for (int i = 0; i < ROUNDS; i++) {
+    for (int i = 0; system_time() < end && exchanged < 50; i++) {
         xen_pfn_t in = mfn, out = pfn;
         struct xen_memory_exchange x = {.in = {.nr_extents = 1, .domid = DOMID_SELF},
                                         .out = {.nr_extents = 1, .domid = DOMID_SELF}};
@@ -57,7 +58,7 @@ void test_main(void)
         exchanged++;
         // The old one is nobody's: unless it came straight back, it cannot be mapped.
         if (out != mfn && hc_update_va_mapping(own, mfn_pte(mfn, PTE_RO), UVMF_INVLPG) == 0)
-            odd++;
+            odd++, printk("mapped %lx after it went for %lx\n", mfn, out);
         mfn = target = out;
     }
     stop = 1;
