@@ -54,6 +54,11 @@ void console_open(const struct options *o)
     }
 }
 
+void console_release_vga(void)
+{
+    console_unregister(&vga.dev);
+}
+
 static void drain(void *arg)
 {
     struct com *c = arg;

@@ -89,6 +89,7 @@ static void start(void)
     if (error)
         give_up("cannot start dom0", error);
     printk(LOG_INFO, "%llu MiB free; starting dom0", (unsigned long long)frames_free_count() >> 8);
+    console_release_vga();
     enter_guest_first();
 }
 
@@ -102,6 +103,8 @@ void wirt_main(u32 magic, u32 info)
         give_up("cannot boot", error);
     printk(LOG_INFO, "command line: %s", boot_info.cmdline);
     cpu_probe();
+    cpu_features.smep &= options.smep == GUARD_ON;
+    cpu_features.smap &= options.smap == GUARD_ON;
     memory_init(&boot_info);
     if (cpu_area_create(0) != 0)
         panic("not enough memory for the boot CPU; give the machine more");

@@ -27,6 +27,7 @@ static struct region {
     u64 start, end;
 } regions[REGION_MAX];
 static u32 region_count;
+static u64 reach = SIZE_4G; // boot_alloc's memory must be mapped: all of it is once idle_cr3 is loaded
 static bool allocator_runs;
 
 static void add_region(u64 start, u64 end)
@@ -55,13 +56,13 @@ static maddr_t alloc_aligned(u64 bytes, u64 align)
     struct region *best = NULL;
     for (u32 i = 0; i < region_count; i++) {
         struct region *r = &regions[i];
-        if (r->end <= SIZE_4G && r->end >= bytes &&
+        if (r->end <= reach && r->end >= bytes &&
             align_down(r->end - bytes, align) >= r->start && r->start < r->end &&
             (!best || r->end > best->end))
             best = r;
     }
     if (!best)
-        panic("not enough memory below 4 GiB for the hypervisor's tables (%llu KiB wanted); give "
+        panic("not enough memory for the hypervisor's tables (%llu KiB wanted); give "
               "the machine more",
               (unsigned long long)bytes >> 10);
     u64 start = align_down(best->end - bytes, align), end = best->end;
@@ -202,9 +203,10 @@ void memory_init(struct boot_info *bi)
     map_image_part(image_start, text_end, MAP_RX);
     map_image_part(text_end, rodata_end, MAP_RO);
     map_image_part(rodata_end, image_end, MAP_RW);
+    write_cr3(idle_cr3);
+    reach = ~(u64)0;
     map_big(FRAME_TABLE_BASE, 0, frame_count * sizeof(struct frame));
     map_big(M2P_RW_BASE, M2P_RO_BASE, frame_count * 8);
-    write_cr3(idle_cr3);
     fill_frame_table(bi);
     share_l4_slots();
     for (u32 i = 0; i < region_count; i++)

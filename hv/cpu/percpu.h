@@ -36,9 +36,8 @@ struct cpu {
     u32 online;                  // [a]
     u32 flush_wanted;            // [a] TLB-flush requests made
     u32 flush_done;              // [a] requests served
-    u64 tlb_stamp;               // [a] TLB clock at the last full flush (mm/tlb.h)
+    u32 tlb_stamp;               // [a] TLB clock at the last full flush (mm/tlb.h)
     struct cpu_info *info;       // [i]
-    struct vcpu *loaded;         // [c] whose segments, FPU, CR3 the CPU holds
     u64 *gdt_l1, *ldt_l1;        // [c] page-table entries of the GDT and LDT windows
     u64 area;                    // [i] virtual address of the per-CPU area
     u32 held_locks;              // [c] debug: depth of lock_stack

@@ -11,6 +11,7 @@
 #include "lib/printk.h"
 #include "lib/string.h"
 #include "mm/frame.h"
+#include "mm/map.h"
 #include "mm/tlb.h"
 
 enum { TRAMPOLINE_PAGE = 0x8, START_TIMEOUT_US = 1000000 };
@@ -33,7 +34,7 @@ void ap_main(void)
     cpu_setup();
     apic_setup();
     c->apic_id = apic_id();
-    tlb_note_flush();
+    tlb_load_cr3(idle_cr3);
     __atomic_store_n(&c->online, 1, __ATOMIC_RELEASE); // pairs with start_one
     enter_guest_first();
 }

@@ -99,9 +99,12 @@ static inline bool exit_to_guest(struct cpu_regs *regs)
 
 bool trap_from_guest(struct cpu_regs *regs)
 {
-    if (regs->vector == VEC_NMI)
+    if (regs->vector == VEC_NMI) {
         trap_nmi(regs);
-    else if (regs->vector < 32 || regs->vector == 0x80)
+        exit_to_guest(regs);
+        return false; // only an iret lets the next NMI in
+    }
+    if (regs->vector < 32 || regs->vector == 0x80)
         pv_trap(regs);
     else
         interrupt(regs);

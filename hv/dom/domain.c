@@ -167,11 +167,9 @@ void vcpu_update_time(struct vcpu *v)
 
 // While the fields change, the entry time carries XEN_RUNSTATE_UPDATE if the guest asked for that
 // (xen ABI: vcpu.h).
-void vcpu_update_runstate_area(struct vcpu *v)
+static void write_runstate(struct vcpu *v)
 {
     struct vcpu_runstate_info r;
-    if (!v->runstate_area)
-        return;
     u64 entry_at = v->runstate_area + offsetof(struct vcpu_runstate_info, state_entry_time);
     bool mark = v->dom->vm_assist >> VMASST_TYPE_runstate_update_flag & 1;
     sched_runstate(v, &r);
@@ -184,6 +182,18 @@ void vcpu_update_runstate_area(struct vcpu *v)
         return;
     entry &= ~XEN_RUNSTATE_UPDATE;
     (void)!guest_copy_out(GUEST_PTR(entry_at), &entry, sizeof(entry));
+}
+
+void vcpu_update_runstate_area(struct vcpu *v)
+{
+    bool user = !v->pv.kernel_mode;
+    if (!v->runstate_area)
+        return;
+    if (user) // the area is in the guest kernel's memory
+        pv_toggle_mode(v);
+    write_runstate(v);
+    if (user)
+        pv_toggle_mode(v);
 }
 
 void domain_update_wallclock(struct domain *d)

@@ -9,15 +9,17 @@
 
 u32 tlb_clock_value = 1;
 
-void tlb_note_flush(void)
+// The clock is read first: what is cached between the two counts as cached after the flush.
+void tlb_load_cr3(u64 cr3)
 {
-    this_cpu()->tlb_stamp = __atomic_add_fetch(&tlb_clock_value, 1, __ATOMIC_SEQ_CST);
+    u32 now = __atomic_add_fetch(&tlb_clock_value, 1, __ATOMIC_SEQ_CST);
+    write_cr3(cr3);
+    this_cpu()->tlb_stamp = now;
 }
 
 void tlb_flush_local(void)
 {
-    write_cr3(read_cr3());
-    tlb_note_flush();
+    tlb_load_cr3(read_cr3());
 }
 
 void tlb_serve(void)
@@ -47,7 +49,7 @@ static void flush(const struct cpumask *mask, u32 stamp, bool spare)
     for_each_cpu (i) {
         if (!cpumask_test(mask, i) || !READ_ONCE(cpus[i].online))
             continue;
-        if (spare && (s32)(u32)(READ_ONCE(cpus[i].tlb_stamp) - stamp) > 0)
+        if (spare && (s32)(READ_ONCE(cpus[i].tlb_stamp) - stamp) > 0)
             continue;
         if (i == self) {
             tlb_flush_local();

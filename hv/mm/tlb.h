@@ -32,10 +32,9 @@ static inline u32 tlb_clock(void)
 {
     return __atomic_load_n(&tlb_clock_value, __ATOMIC_SEQ_CST);
 }
-// Flushes this CPU's TLB by reloading CR3 (guest translations only; ours are global).
+// Loads an address space, which flushes this CPU's TLB (guest translations only; ours are global).
+void tlb_load_cr3(u64 cr3);
 void tlb_flush_local(void);
-// Notes that this CPU has just reloaded CR3.
-void tlb_note_flush(void);
 // Flushes the TLBs of the CPUs in the mask and waits for them. May be called with locks held.
 void tlb_flush_mask(const struct cpumask *mask);
 void tlb_flush_all(void);

@@ -6,6 +6,7 @@
 #include "abi/errno.h"
 #include "dom/domain.h"
 #include "hc/guest_access.h"
+#include "lib/string.h"
 #include "pv/mmu.h"
 
 enum { DESC_PER_FRAME = 512 };
@@ -58,15 +59,6 @@ static void put_frames(struct domain *d, mfn_t *frames, u32 count)
         }
 }
 
-void pv_release_descriptors(struct vcpu *v)
-{
-    spin_lock(&v->dom->mmu_lock);
-    put_frames(v->dom, v->pv.gdt_frame, PV_GDT_FRAMES);
-    put_frames(v->dom, v->pv.ldt_frame, PV_LDT_FRAMES);
-    spin_unlock(&v->dom->mmu_lock);
-    v->pv.gdt_entries = 0;
-}
-
 long pv_set_gdt(struct vcpu *v, const u64 *frames, u32 entries)
 {
     struct domain *d = v->dom;
@@ -86,11 +78,13 @@ long pv_set_gdt(struct vcpu *v, const u64 *frames, u32 entries)
     if (rc != 0) {
         put_frames(d, new, count);
     } else {
-        put_frames(d, v->pv.gdt_frame, PV_GDT_FRAMES);
-        for (u32 i = 0; i < PV_GDT_FRAMES; i++)
-            v->pv.gdt_frame[i] = new[i];
+        // The old frames are let go when no window maps them any more.
+        mfn_t old[PV_GDT_FRAMES];
+        memcpy(old, v->pv.gdt_frame, sizeof(old));
+        memcpy(v->pv.gdt_frame, new, sizeof(new));
         v->pv.gdt_entries = entries;
         pv_windows_changed(v);
+        put_frames(d, old, PV_GDT_FRAMES);
     }
     spin_unlock(&d->mmu_lock);
     return rc;
@@ -102,16 +96,15 @@ long pv_set_ldt(struct vcpu *v, u64 base, u64 entries)
         return -EINVAL;
     if (v->pv.ldt_base == base && v->pv.ldt_entries == entries)
         return 0;
-    pv_release_ldt(v);
+    mfn_t old[PV_LDT_FRAMES];
+    memcpy(old, v->pv.ldt_frame, sizeof(old));
+    for (u32 i = 0; i < PV_LDT_FRAMES; i++)
+        v->pv.ldt_frame[i] = MFN_NONE;
     v->pv.ldt_base = entries ? base : 0;
     v->pv.ldt_entries = (u32)entries;
     pv_windows_changed(v);
+    put_frames(v->dom, old, PV_LDT_FRAMES);
     return 0;
-}
-
-void pv_release_ldt(struct vcpu *v)
-{
-    put_frames(v->dom, v->pv.ldt_frame, PV_LDT_FRAMES);
 }
 
 bool pv_ldt_fault(struct vcpu *v, u64 offset)

@@ -69,6 +69,8 @@ void pv_vcpu_free(struct vcpu *v);
 // Takes the vCPU's registers from, or gives them to, this CPU.
 void pv_save(struct vcpu *v);
 void pv_load(struct vcpu *v);
+// Leaves d's address space, whose tables may go away once its vCPU runs elsewhere.
+void pv_unload(struct domain *d);
 // Switches the current vCPU between guest kernel and guest user: GS base and CR3.
 void pv_toggle_mode(struct vcpu *v);
 // Makes m the root for the guest's kernel or user mode (0: no user root) and loads it if it is in
@@ -131,8 +133,6 @@ NODISCARD long pv_update_descriptor(struct vcpu *v, u64 maddr, u64 desc);
 NODISCARD long pv_set_ldt(struct vcpu *v, u64 base, u64 entries);
 // A fault in the LDT window: true when the page is mapped now.
 bool pv_ldt_fault(struct vcpu *v, u64 offset);
-void pv_release_descriptors(struct vcpu *v);
-void pv_release_ldt(struct vcpu *v);
 // Validation of a frame as FT_DESC: all 512 descriptors harmless.
 bool pv_desc_page_ok(mfn_t m);
 #endif

@@ -74,8 +74,7 @@ static u64 current_root(const struct pv_vcpu *pv)
 
 void pv_load_cr3(struct vcpu *v)
 {
-    write_cr3(current_root(&v->pv));
-    tlb_note_flush();
+    tlb_load_cr3(current_root(&v->pv));
 }
 
 void pv_toggle_mode(struct vcpu *v)
@@ -225,16 +224,10 @@ void pv_load(struct vcpu *v)
     struct pv_vcpu *pv = &v->pv;
     struct cpu *c = this_cpu();
     cpu_info()->regs = pv->regs;
-    if (c->loaded != v) {
-        if (c->loaded && c->loaded->dom != v->dom)
-            cpumask_clear(&c->loaded->dom->dirty, c->id);
-        cpumask_set(&v->dom->dirty, c->id);
-        c->loaded = v;
-    }
+    cpumask_set(&v->dom->dirty, c->id);
     cpu_info()->current = v;
     load_windows(pv);
-    write_cr3(current_root(pv));
-    tlb_note_flush();
+    tlb_load_cr3(current_root(pv));
     load_ldt(pv);
     bool segments_ok = load_segments(pv);
     cpu_clts();
@@ -249,6 +242,12 @@ void pv_load(struct vcpu *v)
     if (!segments_ok)
         pv_failsafe(v, &cpu_info()->regs);
     vcpu_update_runstate_area(v);
+}
+
+void pv_unload(struct domain *d)
+{
+    tlb_load_cr3(idle_cr3);
+    cpumask_clear(&d->dirty, this_cpu()->id);
 }
 
 // --- the ABI's context ---

@@ -79,6 +79,21 @@ static void dequeue(struct queue *q, struct vcpu *v)
     q->length--;
 }
 
+// CPUs without a vCPU. Set by the CPU itself before it looks for work a last time.
+static struct cpumask idle;
+
+// A vCPU waits on a busy CPU: an idle one may take it.
+static void offer(const struct vcpu *v, u32 cpu)
+{
+    if (v->pinned || cpumask_test(&idle, cpu))
+        return;
+    for_each_cpu (i)
+        if (cpumask_test(&idle, i)) {
+            smp_raise(i, SOFTIRQ_SCHED);
+            return;
+        }
+}
+
 static void slice_over(void *data)
 {
     (void)data;
@@ -92,8 +107,6 @@ void sched_vcpu_init(struct vcpu *v, u32 cpu, bool pinned)
     v->flags = VCPU_DOWN;
     v->runstate.state = RUNSTATE_offline;
     v->runstate.state_entry_time = time_now();
-    if (!queues[cpu].slice.fn)
-        timer_init(&queues[cpu].slice, slice_over, NULL);
 }
 
 void sched_clear(struct vcpu *v, u32 flags)
@@ -108,8 +121,10 @@ void sched_clear(struct vcpu *v, u32 flags)
         enqueue(q, v);
     }
     spin_unlock(&q->lock);
-    if (wake)
+    if (wake) {
         smp_raise(cpu, SOFTIRQ_SCHED);
+        offer(v, cpu);
+    }
 }
 
 void sched_set(struct vcpu *v, u32 flags)
@@ -193,15 +208,22 @@ static bool put_previous(struct queue *q, struct vcpu *prev)
 
 static void switch_to(struct vcpu *next)
 {
-    struct cpu *c = this_cpu();
+    struct queue *q = &queues[this_cpu()->id];
+    cpu_info()->current = next;
     if (next) {
         next->started = time_now();
-        timer_set(&queues[c->id].slice, next->started + SLICE_NS);
+        timer_set(&q->slice, next->started + SLICE_NS);
         pv_load(next);
     } else {
-        timer_stop(&queues[c->id].slice);
+        timer_stop(&q->slice);
     }
-    cpu_info()->current = next;
+}
+
+// The CPU's very first look for work.
+static void queue_init(struct queue *q)
+{
+    if (!q->slice.fn)
+        timer_init(&q->slice, slice_over, NULL);
 }
 
 void schedule(void)
@@ -209,15 +231,21 @@ void schedule(void)
     u32 self = this_cpu()->id;
     struct queue *q = &queues[self];
     struct vcpu *prev = current_vcpu();
+    queue_init(q);
+    cpumask_set(&idle, self);
     spin_lock(&q->lock);
     if (prev && put_previous(q, prev)) {
+        cpumask_clear(&idle, self);
         if (q->head)
             timer_set(&q->slice, time_now() + SLICE_NS);
         spin_unlock(&q->lock);
         return;
     }
-    if (prev)
+    bool waits = prev && !prev->flags;
+    if (prev) {
         pv_save(prev);
+        pv_unload(prev->dom); // before prev may run, and change its tables, elsewhere
+    }
     struct vcpu *next = q->head;
     if (next) {
         dequeue(q, next);
@@ -226,12 +254,16 @@ void schedule(void)
     }
     if (prev) {
         set_runstate(prev, waiting_state(prev));
-        if (!prev->flags)
+        if (waits)
             enqueue(q, prev);
         __atomic_store_n(&prev->running, false, __ATOMIC_RELEASE); // pairs with sched_set_sync
     }
     spin_unlock(&q->lock);
     if (!next)
         next = steal(self);
+    if (next)
+        cpumask_clear(&idle, self);
     switch_to(next);
+    if (waits)
+        offer(prev, self);
 }

@@ -26,23 +26,44 @@ static void unlink_timer(struct queue *q, struct timer *t)
         }
 }
 
+// Locks the queue the timer belongs to, which may change until the lock is held.
+static struct queue *lock_queue(struct timer *t)
+{
+    for (;;) {
+        u32 cpu = READ_ONCE(t->cpu);
+        spin_lock(&queues[cpu].lock);
+        if (cpu == t->cpu)
+            return &queues[cpu];
+        spin_unlock(&queues[cpu].lock);
+    }
+}
+
 void timer_stop(struct timer *t)
 {
-    struct queue *q = &queues[READ_ONCE(t->cpu)];
-    spin_lock(&q->lock);
+    struct queue *q = lock_queue(t);
     if (t->armed)
         unlink_timer(q, t);
     spin_unlock(&q->lock);
 }
 
+// Makes the timer this CPU's and returns with its queue locked, the timer in no list.
+static struct queue *adopt(struct timer *t, u32 self)
+{
+    for (;;) {
+        struct queue *q = lock_queue(t);
+        if (t->armed)
+            unlink_timer(q, t);
+        if (t->cpu == self)
+            return q;
+        WRITE_ONCE(t->cpu, self); // whoever comes next looks there, and so do we
+        spin_unlock(&q->lock);
+    }
+}
+
 void timer_set(struct timer *t, u64 expires)
 {
-    timer_stop(t);
-    u32 cpu = this_cpu()->id;
-    struct queue *q = &queues[cpu];
-    spin_lock(&q->lock);
+    struct queue *q = adopt(t, this_cpu()->id);
     t->expires = expires;
-    t->cpu = cpu;
     t->armed = true;
     struct timer **p = &q->head;
     while (*p && (*p)->expires <= expires)
