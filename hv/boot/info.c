@@ -349,3 +349,9 @@ void e820_sanitise(struct boot_info *bi)
         bi->e820_count = n;
     }
 }
+
+void e820_reserve(struct boot_info *bi, maddr_t start, u64 bytes)
+{
+    add_range(bi, start.v, bytes, E820_RESERVED);
+    e820_sanitise(bi);
+}

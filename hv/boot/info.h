@@ -63,5 +63,7 @@ struct boot_info {
 const char *boot_info_read(u32 magic, u32 info, struct boot_info *out);
 // Sorts, merges and clips the memory map. Pure.
 void e820_sanitise(struct boot_info *bi);
+// Marks a range that firmware may have left out, so that dom0 puts no device there.
+void e820_reserve(struct boot_info *bi, maddr_t start, u64 bytes);
 
 #endif

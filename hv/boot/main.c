@@ -18,6 +18,7 @@
 #include "mm/boot_alloc.h"
 #include "mm/frame.h"
 #include "mm/map.h"
+#include "sched/sched.h"
 
 #ifndef WIRT_VERSION
 #define WIRT_VERSION "?"
@@ -66,6 +67,13 @@ static NORETURN void give_up(const char *what, const char *why)
     machine_halt();
 }
 
+static void reserve_apics(maddr_t lapic)
+{
+    e820_reserve(&boot_info, lapic, PAGE_SIZE);
+    for (u32 i = 0; i < acpi.ioapic_count; i++)
+        e820_reserve(&boot_info, acpi.ioapic[i].addr, PAGE_SIZE);
+}
+
 // From here on there are CPUs, with stacks of their own.
 static void start(void)
 {
@@ -81,6 +89,7 @@ static void start(void)
     cpus[0].apic_id = apic_id();
     apic_timer_calibrate();
     ioapic_init(&acpi);
+    reserve_apics(lapic);
     pci_init(&acpi);
     console_start_input();
     smp_start(&acpi, options.maxcpus);
@@ -90,6 +99,7 @@ static void start(void)
         give_up("cannot start dom0", error);
     printk(LOG_INFO, "%llu MiB free; starting dom0", (unsigned long long)frames_free_count() >> 8);
     console_release_vga();
+    sched_clear(dom0->vcpu[0], VCPU_DOWN);
     enter_guest_first();
 }
 

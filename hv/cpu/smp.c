@@ -8,6 +8,7 @@
 #include "cpu/spinlock.h"
 #include "cpu/time.h"
 #include "cpu/x86.h"
+#include "io/console.h"
 #include "lib/printk.h"
 #include "lib/string.h"
 #include "mm/frame.h"
@@ -111,6 +112,7 @@ void smp_stop_others(void)
     for (u32 i = 0; i < cpu_count; i++)
         if (cpus[i].apic_id != apic_id())
             apic_send_nmi(cpus[i].apic_id);
+    console_force_unlock(); // one of them may have been stopped while it was printing
 }
 
 bool smp_stopping(void)

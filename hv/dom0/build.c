@@ -23,7 +23,6 @@
 #include "mm/frame.h"
 #include "mm/m2p.h"
 #include "pv/mmu.h"
-#include "sched/sched.h"
 
 #define SIZE_4M    ((u64)4 << 20)
 #define SIZE_512K  ((u64)512 << 10)
@@ -147,7 +146,9 @@ static const char *plan(struct build *b)
         printk(LOG_ERR, "dom0 has %llu MiB; its kernel, initrd (%llu MiB) and tables need %llu MiB",
                (unsigned long long)b->nr_pages >> 8, (unsigned long long)b->initrd_pages >> 8,
                (unsigned long long)(need >> 8) + 1);
-        return "dom0 memory is too small for its kernel and initrd; give dom0_mem= a larger size";
+        return "dom0 memory is too small for its kernel and initrd; give dom0_mem= a larger size "
+               "or "
+               "the machine more";
     }
     return NULL;
 }
@@ -356,7 +357,6 @@ static const char *start_vcpu(struct build *b)
     temp_free(c, sizeof(*c));
     if (rc != 0)
         return "dom0's own page tables were refused: this is a bug in the domain builder";
-    sched_clear(v, VCPU_DOWN);
     return NULL;
 }
 

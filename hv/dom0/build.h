@@ -8,7 +8,7 @@
 struct boot_info;
 
 // Builds the control domain from the first module (kernel) and the second (initrd, optional) and
-// makes its vCPU 0 runnable. NULL, or a sentence for the operator. Boot only.
+// prepares its vCPU 0, which is still down. NULL, or a sentence for the operator. Boot only.
 NODISCARD const char *dom0_build(struct boot_info *bi);
 
 #endif
