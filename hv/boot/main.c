@@ -2,6 +2,7 @@
 // The boot, from the first line of C to the first domain: a table of contents.
 #include "boot/console.h"
 #include "boot/globals.h"
+#include "boot/keys.h"
 #include "cpu/apic.h"
 #include "cpu/cpu.h"
 #include "cpu/irq.h"
@@ -91,6 +92,7 @@ static void start(void)
     ioapic_init(&acpi);
     reserve_apics(lapic);
     pci_init(&acpi);
+    keys_init();
     console_start_input();
     smp_start(&acpi, options.maxcpus);
     print_memory();

@@ -164,7 +164,7 @@ static void print_backtrace(u64 rbp, u64 rip)
     }
 }
 
-static void print_regs(const struct cpu_regs *r)
+void trap_print_regs(const struct cpu_regs *r)
 {
     typedef unsigned long long ull;
     printk(LOG_ERR, "rip %016llx  cs %04x  rflags %08llx  vector %u  error %04x", (ull)r->rip, r->cs,
@@ -174,8 +174,7 @@ static void print_regs(const struct cpu_regs *r)
     printk(LOG_ERR, "rbp %016llx  rsp %016llx  r8  %016llx", (ull)r->rbp, (ull)r->rsp, (ull)r->r8);
     printk(LOG_ERR, "r9  %016llx  r10 %016llx  r11 %016llx", (ull)r->r9, (ull)r->r10, (ull)r->r11);
     printk(LOG_ERR, "r12 %016llx  r13 %016llx  r14 %016llx", (ull)r->r12, (ull)r->r13, (ull)r->r14);
-    printk(LOG_ERR, "r15 %016llx  cr2 %016llx  cr3 %016llx", (ull)r->r15, (ull)read_cr2(),
-           (ull)read_cr3());
+    printk(LOG_ERR, "r15 %016llx", (ull)r->r15);
 }
 
 void trap_print_state(const struct cpu_regs *regs)
@@ -187,7 +186,9 @@ void trap_print_state(const struct cpu_regs *regs)
         printk(LOG_ERR, "domain %u vCPU %u (%s mode)", v->dom->id.v, v->id.v,
                v->pv.kernel_mode ? "kernel" : "user");
     if (regs) {
-        print_regs(regs);
+        trap_print_regs(regs);
+        printk(LOG_ERR, "cr2 %016llx  cr3 %016llx", (unsigned long long)read_cr2(),
+               (unsigned long long)read_cr3());
         if (!(regs->cs & 3))
             print_backtrace(regs->rbp, regs->rip);
     } else {

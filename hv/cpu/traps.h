@@ -16,6 +16,7 @@ bool idle_resume(struct cpu_regs *regs);
 
 void trap_nmi(struct cpu_regs *regs);
 
+void trap_print_regs(const struct cpu_regs *regs);
 // Prints registers, a symbolised back trace and the current domain. Any context.
 void trap_print_state(const struct cpu_regs *regs);
 

@@ -232,6 +232,45 @@ void domain_unmap_guest_frame(struct domain *d, void *map)
     frame_put(m);
 }
 
+// --- audit ---
+
+enum { AUDIT_STOP_NS = 1000000000 };
+#ifdef WIRT_DEBUG
+enum { AUDIT_AT_END = true };
+#else
+enum { AUDIT_AT_END = false };
+#endif
+
+// False: one of them does not leave its CPU.
+static bool stop_others(struct domain *d, const struct vcpu *self)
+{
+    struct vcpu *v;
+    u64 end = time_now() + AUDIT_STOP_NS;
+    for_each_vcpu (d, v)
+        if (v != self)
+            sched_set(v, VCPU_PAUSED);
+    for_each_vcpu (d, v)
+        while (v != self && __atomic_load_n(&v->running, __ATOMIC_ACQUIRE)) { // pairs with schedule
+            if (time_now() > end)
+                return false;
+            spin_wait();
+        }
+    return true;
+}
+
+void domain_audit(struct domain *d)
+{
+    const struct vcpu *self = current_vcpu();
+    struct vcpu *v;
+    if (stop_others(d, self))
+        mmu_audit(d);
+    else
+        printk(LOG_ERR, "audit: not done, a vCPU does not stop");
+    for_each_vcpu (d, v)
+        if (v != self && d->state == DOMAIN_RUNNING)
+            sched_clear(v, VCPU_PAUSED);
+}
+
 // --- the end ---
 
 static const char *const reason_name[] = {
@@ -253,14 +292,18 @@ static NORETURN void machine_end(u32 reason)
 void domain_shutdown(struct domain *d, u32 reason)
 {
     spin_lock(&d->lock);
-    if (d->state == DOMAIN_RUNNING) {
+    bool first = d->state == DOMAIN_RUNNING;
+    if (first) {
         d->state = DOMAIN_SHUTDOWN;
         if (!d->shutdown_latched)
             d->shutdown_reason = reason;
     }
     spin_unlock(&d->lock);
-    if (d == dom0)
+    if (d == dom0 && first) { // others only stop: the audit waits for them
+        if (AUDIT_AT_END)
+            domain_audit(d);
         machine_end(reason);
+    }
     struct vcpu *v;
     for_each_vcpu (d, v)
         sched_set(v, VCPU_PAUSED);

@@ -118,6 +118,9 @@ NODISCARD struct domain *domain_create(dom_id_t id, bool privileged, u32 vcpus, 
 NODISCARD struct vcpu *vcpu_create(struct domain *d, u32 id);
 // Stops the domain for good; for dom0 it means the machine. Never fails.
 void domain_shutdown(struct domain *d, u32 reason);
+// Recounts the uses of d's frames (pv/mmu.h, mmu_audit) while its vCPUs, except the current one, are
+// stopped. No lock may be held.
+void domain_audit(struct domain *d);
 // Brings the wall clock in the shared-info page up to date.
 void domain_update_wallclock(struct domain *d);
 // Writes vcpu_time_info (and its registered copy) of the current vCPU, or of one that does not run.

@@ -149,6 +149,9 @@ NODISCARD int evtchn_init_control(struct domain *d, u32 vcpu, gfn_t gfn, u32 off
 NODISCARD int evtchn_expand_array(struct domain *d, gfn_t gfn);
 // Back to the 2-level ABI; all frames are given back. The ports should be closed.
 void evtchn_leave_fifo(struct domain *d);
+// Calls fn for each of the guest's frames that the FIFO ABI has mapped. Nothing may change meanwhile.
+void evtchn_fifo_visit_frames(const struct domain *d, void (*fn)(void *ctx, const void *map),
+                              void *ctx);
 
 // For the hypervisor itself. They take at most LOCK_FIFO and what vcpu_notify_events takes; the
 // caller holds no lock above LOCK_EVTCHN and a reference to the domain. Any context.

@@ -340,6 +340,17 @@ int evtchn_set_priority(struct domain *d, port_t port, u32 priority)
     return 0;
 }
 
+void evtchn_fifo_visit_frames(const struct domain *d, void (*fn)(void *ctx, const void *map),
+                              void *ctx)
+{
+    const struct evtchn_fifo *f = d->ev.fifo;
+    for (u32 i = 0; f && i < f->page_count; i++)
+        fn(ctx, f->page[i]);
+    for (u32 i = 0; f && i < EVTCHN_VCPUS; i++)
+        if (f->control[i])
+            fn(ctx, f->control[i]);
+}
+
 // Gives all frames back.
 static void free_fifo(struct domain *d, struct evtchn_fifo *f)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Frames of machine memory: who owns each, how often it is referenced, what it is used as.
 //
-// Invariants (docs/memory.md explains them; frame_audit checks them):
+// Invariants (docs/memory.md explains them; mmu_audit checks them):
 // 1. A frame with reference count 0 belongs to nobody: it is in the allocator.
 // 2. A frame has at most one type at a time, with a count of its uses as that type. It changes type
 //    only while that count is zero and it is not partially validated.
@@ -44,6 +44,8 @@ enum frame_owner {
 #define FT_PINNED    ((u64)1 << 60)
 #define FT_VALIDATED ((u64)1 << 59)
 #define FT_PARTIAL   ((u64)1 << 58)
+#define FT_QUEUED    ((u64)1 << 57) // on the deferred list
+#define FT_HELD      ((u64)1 << 56) // half validated, and a reference held for that
 #define FT_COUNT     ((u64)0xffffffff)
 
 struct frame {

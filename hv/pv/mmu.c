@@ -18,8 +18,6 @@
 #include "lib/string.h"
 
 enum { ENTRIES = 512 };
-#define FT_QUEUED ((u64)1 << 57) // on the deferred list
-#define FT_HELD   ((u64)1 << 56) // half validated, and a reference held for that
 
 // What a guest may set in entries; the rest is refused.
 #define SOFT_BITS   (((u64)0x3ff << 52) | 0xe00)
@@ -400,6 +398,27 @@ static bool same_use(enum frame_type type, u64 old, u64 new)
     return !((old ^ new) & (PTE_ADDR | counted)) && !(new & ~allowed) && (new & PTE_P);
 }
 
+// True when old and new map the same RAM frame and differ in the right to write (mprotect): only the
+// use as writable changes hands, the reference stays.
+static inline bool only_write_differs(u64 old, u64 new)
+{
+    u64 mfn_bits = PTE_ADDR | PTE_P | PTE_W;
+    return ((old ^ new) & mfn_bits) == PTE_W && (new & PTE_P) &&
+           !(new & ~(LEAF_FLAGS | PTE_ADDR)) && !is_io(pte_mfn(new));
+}
+
+static int change_write(u64 *p, u64 val, bool preserve_ad)
+{
+    struct frame *f = frame_of(pte_mfn(val));
+    int rc = val & PTE_W ? get_writable(f) : 0;
+    if (rc != 0)
+        return rc;
+    exchange_entry(p, adjust_for(FT_L1, val), preserve_ad);
+    if (!(val & PTE_W))
+        frame_put_type(pte_mfn(val));
+    return 0;
+}
+
 static int write_entry(struct domain *d, struct domain *fd, struct frame *f, enum frame_type type,
                        u64 *p, u64 val, bool preserve_ad)
 {
@@ -413,6 +432,8 @@ static int write_entry(struct domain *d, struct domain *fd, struct frame *f, enu
         exchange_entry(p, adjust_for(type, val), preserve_ad);
         return 0;
     }
+    if (type == FT_L1 && only_write_differs(old, val))
+        return change_write(p, val, preserve_ad);
     int rc = get_entry(d, fd, type, self, &val);
     if (rc != 0)
         return rc;
