@@ -81,6 +81,9 @@ static void start(void)
     cpu_count = 1;
     cpus[0].online = 1;
     cpu_setup();
+    timers_init();
+    sched_init();
+    irqs_init();
     find_acpi();
     time_init(&acpi);
     pic_disable();

@@ -12,7 +12,13 @@ enum {
     DEST_MAX = 254, // 8-bit destinations without interrupt remapping; 255 is everybody
 };
 
-static struct irq irqs[VECTORS] = {[0 ... VECTORS - 1] = {.lock = SPINLOCK_INIT(LOCK_IRQ)}};
+static struct irq irqs[VECTORS];
+
+void irqs_init(void)
+{
+    for (u32 i = 0; i < VECTORS; i++)
+        spin_lock_init(&irqs[i].lock, LOCK_IRQ);
+}
 static spinlock_t alloc_lock = SPINLOCK_INIT(LOCK_IRQ - 1); // which vectors are free
 static u32 next_vector = VECTOR_FIRST_DEVICE; // [alloc_lock] where the next search begins
 

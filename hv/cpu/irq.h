@@ -26,6 +26,9 @@ struct irq_source {
 };
 
 // True: the device is quiet, a level interrupt may come again.
+// Boot, before any interrupt is set up.
+void irqs_init(void);
+
 typedef bool irq_handler(void *arg);
 
 struct irq {

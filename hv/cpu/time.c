@@ -8,7 +8,7 @@
 #include "lib/printk.h"
 #include "mm/map.h"
 
-enum { CALIBRATE_US = 10000, PIT_HZ = 1193182, PM_HZ = 3579545 };
+enum { CALIBRATE_US = 10000, CALIBRATE_TRIES = 8, PIT_HZ = 1193182, PM_HZ = 3579545 };
 
 static u64 tsc_hz = 1000000000;
 static struct time_scale scale = {0, 0x80000000, 1};
@@ -73,15 +73,34 @@ static void start_pit(struct clock *c)
     *c = (struct clock){"PIT", PIT_HZ, 0xffff, read_pit};
 }
 
+// The clock and the TSC at one moment: the closest pair of several, since anything may come between
+// two reads (an SMI, an emulator's own work).
+static u32 read_both(const struct clock *c, u64 *tsc)
+{
+    u64 best = ~(u64)0;
+    u32 value = 0;
+    for (u32 i = 0; i < CALIBRATE_TRIES; i++) {
+        u64 before = rdtsc();
+        u32 now = c->read();
+        u64 after = rdtsc();
+        if (after - before < best) {
+            best = after - before;
+            *tsc = before + best / 2;
+            value = now;
+        }
+    }
+    return value;
+}
+
 static void calibrate(const struct clock *c)
 {
     u32 want = (u32)(c->hz * CALIBRATE_US / 1000000);
-    u32 start = c->read(), ticks;
-    u64 tsc = rdtsc();
-    do {
-        ticks = (c->read() - start) & c->mask;
-    } while (ticks < want);
-    u64 cycles = rdtsc() - tsc;
+    u64 tsc, end;
+    u32 start = read_both(c, &tsc);
+    while (((c->read() - start) & c->mask) < want)
+        ;
+    u32 ticks = (read_both(c, &end) - start) & c->mask;
+    u64 cycles = end - tsc;
     tsc_hz = mul_div(cycles, c->hz, ticks);
 }
 

@@ -6,8 +6,8 @@
 // below `progress`), pins, vCPU roots, GDT and LDT pages, pages that we share with the domain or
 // work in for it, FT_HELD, the deferred list.
 //
-// Frames are counted in windows, so that the memory needed is the same on any machine; all tables
-// are read once for each window.
+// Frames are counted in windows, of a size for which there is memory; all tables are read once for
+// each window.
 #include "dom/domain.h"
 #include "dom/grant.h"
 #include "io/pirq.h"
@@ -16,7 +16,7 @@
 #include "pv/mmu.h"
 #include "pv/pv.h"
 
-enum { ENTRIES = 512, WINDOW = 65536, LINES_MAX = 40 };
+enum { ENTRIES = 512, WINDOW_MAX = 65536, WINDOW_MIN = 256, LINES_MAX = 40 };
 
 typedef unsigned long long ull;
 
@@ -27,8 +27,8 @@ struct tally {
 
 struct audit {
     struct domain *d;
-    struct tally *tally; // of the WINDOW frames from `first` on
-    u64 first;
+    struct tally *tally; // of the frames [first, first + window)
+    u64 first, window;
     u64 owned;
     u32 bad;
 };
@@ -71,7 +71,7 @@ static bool is_table(enum frame_type t)
 
 static void found_refs(struct audit *a, mfn_t m, u32 n)
 {
-    if (owned(a, m) && m.v - a->first < WINDOW)
+    if (owned(a, m) && m.v - a->first < a->window)
         a->tally[m.v - a->first].refs += n;
 }
 
@@ -84,7 +84,7 @@ static void found_use(struct audit *a, mfn_t m, enum frame_type type)
         return;
     }
     found_refs(a, m, 1);
-    if (m.v - a->first < WINDOW) {
+    if (m.v - a->first < a->window) {
         a->tally[m.v - a->first].uses++;
         a->tally[m.v - a->first].types |= 1u << type;
     }
@@ -282,7 +282,8 @@ static void compare(struct audit *a, mfn_t m)
 
 static void audit_window(struct audit *a)
 {
-    for (u64 i = 0; i < WINDOW; i++)
+    u64 end = MIN(a->first + a->window, frame_count);
+    for (u64 i = 0; i < end - a->first; i++)
         a->tally[i] = (struct tally){0};
     for (u64 i = 0; i < frame_count; i++)
         if (owned(a, MFN(i)))
@@ -290,20 +291,31 @@ static void audit_window(struct audit *a)
     see_vcpus(a);
     see_shared_pages(a);
     see_deferred(a);
-    for (u64 i = a->first; i < MIN(a->first + WINDOW, frame_count); i++)
+    for (u64 i = a->first; i < end; i++)
         if (owned(a, MFN(i)))
             compare(a, MFN(i));
 }
 
+// Once the domain has taken all memory, there may be a page left.
+static struct tally *alloc_tally(u64 *window)
+{
+    for (*window = MIN(frame_count, (u64)WINDOW_MAX);; *window /= 2) {
+        struct tally *t = heap_alloc(*window * sizeof(*t));
+        if (t || *window / 2 < WINDOW_MIN)
+            return t;
+    }
+}
+
 u32 mmu_audit(struct domain *d)
 {
-    struct audit a = {.d = d, .tally = heap_alloc(WINDOW * sizeof(struct tally))};
+    struct audit a = {.d = d};
+    a.tally = alloc_tally(&a.window);
     if (!a.tally) {
-        printk(LOG_WARN, "audit: not done, there is no memory for it");
+        printk(LOG_WARN, "audit: left out, there is no memory for it");
         return 0;
     }
     spin_lock(&d->mmu_lock);
-    for (; a.first < frame_count; a.first += WINDOW)
+    for (; a.first < frame_count; a.first += a.window)
         audit_window(&a);
     expect(&a, MFN_NONE, "the domain's frames", d->frames, a.owned);
     spin_unlock(&d->mmu_lock);

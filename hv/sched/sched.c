@@ -18,7 +18,7 @@ static struct queue {
     u32 length;
     u64 virtual_time; // avt of whoever ran last; newcomers start there
     struct timer slice;
-} queues[CPUS_MAX] = {[0 ... CPUS_MAX - 1] = {.lock = SPINLOCK_INIT(LOCK_SCHED)}};
+} queues[CPUS_MAX];
 
 // Locks the queue the vCPU belongs to, which may change until the lock is held.
 static struct queue *lock_queue(struct vcpu *v)
@@ -98,6 +98,14 @@ static void slice_over(void *data)
 {
     (void)data;
     softirq_raise(SOFTIRQ_SCHED);
+}
+
+void sched_init(void)
+{
+    for (u32 i = 0; i < CPUS_MAX; i++) {
+        spin_lock_init(&queues[i].lock, LOCK_SCHED);
+        timer_init(&queues[i].slice, slice_over, NULL);
+    }
 }
 
 void sched_vcpu_init(struct vcpu *v, u32 cpu, bool pinned)
@@ -219,19 +227,11 @@ static void switch_to(struct vcpu *next)
     }
 }
 
-// The CPU's very first look for work.
-static void queue_init(struct queue *q)
-{
-    if (!q->slice.fn)
-        timer_init(&q->slice, slice_over, NULL);
-}
-
 void schedule(void)
 {
     u32 self = this_cpu()->id;
     struct queue *q = &queues[self];
     struct vcpu *prev = current_vcpu();
-    queue_init(q);
     cpumask_set(&idle, self);
     spin_lock(&q->lock);
     if (prev && put_previous(q, prev)) {

@@ -6,6 +6,8 @@
 
 #include "dom/domain.h"
 
+// Boot, before the first vCPU.
+void sched_init(void);
 // A new vCPU gets its place: initial CPU, states. Not runnable yet.
 void sched_vcpu_init(struct vcpu *v, u32 cpu, bool pinned);
 // Clears reasons not to run (enum vcpu_flags); queues the vCPU when none is left. Any context.

@@ -9,7 +9,13 @@
 static struct queue {
     spinlock_t lock;
     struct timer *head; // [t]
-} queues[CPUS_MAX] = {[0 ... CPUS_MAX - 1] = {SPINLOCK_INIT(LOCK_TIMER), NULL}};
+} queues[CPUS_MAX];
+
+void timers_init(void)
+{
+    for (u32 i = 0; i < CPUS_MAX; i++)
+        spin_lock_init(&queues[i].lock, LOCK_TIMER);
+}
 
 void timer_init(struct timer *t, void (*fn)(void *), void *data)
 {

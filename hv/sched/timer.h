@@ -14,6 +14,8 @@ struct timer {
     bool armed;         // [t]
 };
 
+// Boot, before any timer.
+void timers_init(void);
 void timer_init(struct timer *t, void (*fn)(void *), void *data);
 // Arms the timer on this CPU, wherever it was armed before. Past times fire at once.
 void timer_set(struct timer *t, u64 expires);

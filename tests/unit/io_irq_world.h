@@ -347,6 +347,7 @@ static void world_boot(void)
     w.ioapic_reg[1] = (PINS - 1) << 16 | 0x20;
     w.ioapic_reg[0x10 + 2 * 23] = RTE_DELIVERY_SMI;
     pic_disable();
+    irqs_init();
     ioapic_init(&w.acpi);
     pci_init(&w.acpi);
 }
