@@ -239,11 +239,6 @@ int evtchn_unmask(struct domain *d, port_t port)
 
 #define HV_ADDRESS 0xffff800000000000
 
-bool guest_range_ok(u64 start, u64 bytes)
-{
-    return start + bytes <= HV_ADDRESS;
-}
-
 int guest_copy_in(void *dst, guest_ptr src, u64 bytes)
 {
     if (!src.v)
