@@ -152,7 +152,7 @@ class Machine:
             if disaster:
                 raise Failure(f"the machine died: {printable(self.console[disaster.start():][:TAIL])}")
             if not self._read(deadline):
-                ended = "timeout" if self.qemu.poll() is None else "the machine stopped"
+                ended = "timeout" if time.monotonic() > deadline - 0.1 else "the machine stopped"
                 raise Failure(f"{ended} waiting for /{pattern.pattern.decode()}/ after: {printable(self.console)}")
 
     def send(self, line):
