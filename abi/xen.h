@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define __XEN_TOOLS__ 1
+#define __XEN_TOOLS__             1
 #define __XEN_INTERFACE_VERSION__ 0x00041100 /* 4.17 */
 #include <xen/xen.h>
 

@@ -15,10 +15,10 @@
 
 enum { REGION_MAX = E820_MAX + 64 };
 #define VGA_BYTES 0x8000 /* the text screen, which the console may be using already */
-#define SIZE_1M ((u64)1 << 20)
-#define SIZE_2M ((u64)1 << 21)
-#define SIZE_1G ((u64)1 << 30)
-#define SIZE_4G ((u64)1 << 32)
+#define SIZE_1M   ((u64)1 << 20)
+#define SIZE_2M   ((u64)1 << 21)
+#define SIZE_1G   ((u64)1 << 30)
+#define SIZE_4G   ((u64)1 << 32)
 
 extern u8 image_start[], text_end[], rodata_end[], image_end[];
 
@@ -27,7 +27,8 @@ static struct region {
     u64 start, end;
 } regions[REGION_MAX];
 static u32 region_count;
-static u64 reach = SIZE_4G; // boot_alloc's memory must be mapped: all of it is once idle_cr3 is loaded
+static u64 reach =
+    SIZE_4G; // boot_alloc's memory must be mapped: all of it is once idle_cr3 is loaded
 static bool allocator_runs;
 
 static void add_region(u64 start, u64 end)
@@ -56,9 +57,8 @@ static maddr_t alloc_aligned(u64 bytes, u64 align)
     struct region *best = NULL;
     for (u32 i = 0; i < region_count; i++) {
         struct region *r = &regions[i];
-        if (r->end <= reach && r->end >= bytes &&
-            align_down(r->end - bytes, align) >= r->start && r->start < r->end &&
-            (!best || r->end > best->end))
+        if (r->end <= reach && r->end >= bytes && align_down(r->end - bytes, align) >= r->start &&
+            r->start < r->end && (!best || r->end > best->end))
             best = r;
     }
     if (!best)

@@ -24,7 +24,7 @@ struct cpu_info {
     u64 syscall_rsp;      // scratch of the syscall entry
     struct vcpu *current; // [c] whose registers those are
     struct cpu *cpu;
-    u32 softirq; // [a] enum softirq bits
+    u32 softirq;     // [a] enum softirq bits
     u32 fault_error; // [c] of the last fault that was fixed up
     u32 fault_vector, pad[3];
 };
@@ -33,15 +33,15 @@ STATIC_ASSERT(sizeof(struct cpu_info) % 16 == 8); // the exception frame ends 16
 struct cpu {
     u32 id;
     u32 apic_id;
-    u32 online;                  // [a]
-    u32 flush_wanted;            // [a] TLB-flush requests made
-    u32 flush_done;              // [a] requests served
-    u32 tlb_stamp;               // [a] TLB clock at the last full flush (mm/tlb.h)
-    struct cpu_info *info;       // [i]
-    u64 *gdt_l1, *ldt_l1;        // [c] page-table entries of the GDT and LDT windows
-    u64 area;                    // [i] virtual address of the per-CPU area
-    u32 held_locks;              // [c] debug: depth of lock_stack
-    u16 lock_stack[16];          // [c]
+    u32 online;            // [a]
+    u32 flush_wanted;      // [a] TLB-flush requests made
+    u32 flush_done;        // [a] requests served
+    u32 tlb_stamp;         // [a] TLB clock at the last full flush (mm/tlb.h)
+    struct cpu_info *info; // [i]
+    u64 *gdt_l1, *ldt_l1;  // [c] page-table entries of the GDT and LDT windows
+    u64 area;              // [i] virtual address of the per-CPU area
+    u32 held_locks;        // [c] debug: depth of lock_stack
+    u16 lock_stack[16];    // [c]
 };
 
 extern struct cpu cpus[CPUS_MAX];

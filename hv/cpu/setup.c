@@ -188,8 +188,9 @@ static void load_segments(u64 area)
     __asm__ volatile("lgdt %0; lidt %1" ::"m"(gdtr), "m"(idtr));
     __asm__ volatile("pushq %0; lea 1f(%%rip), %%rax; push %%rax; lretq; 1:" ::"i"(HV_CS)
                      : "rax", "memory");
-    __asm__ volatile("mov %0, %%ds; mov %0, %%es; mov %0, %%fs; mov %0, %%gs; mov %1, %%ss" ::"r"(0),
-                     "r"(HV_DS));
+    __asm__ volatile(
+        "mov %0, %%ds; mov %0, %%es; mov %0, %%fs; mov %0, %%gs; mov %1, %%ss" ::"r"(0),
+        "r"(HV_DS));
     __asm__ volatile("lldt %w0; ltr %w1" ::"r"(0), "r"(HV_TSS));
 }
 

@@ -17,7 +17,10 @@ typedef struct spinlock {
     u16 order;       // enum lock_order
 } spinlock_t;
 
-#define SPINLOCK_INIT(ord) {0, 0, ord}
+#define SPINLOCK_INIT(ord) \
+    {                      \
+        0, 0, ord          \
+    }
 
 // One turn of a wait loop: pauses and serves what other CPUs wait for. Any context.
 void spin_wait(void);

@@ -167,8 +167,8 @@ static void print_backtrace(u64 rbp, u64 rip)
 void trap_print_regs(const struct cpu_regs *r)
 {
     typedef unsigned long long ull;
-    printk(LOG_ERR, "rip %016llx  cs %04x  rflags %08llx  vector %u  error %04x", (ull)r->rip, r->cs,
-           (ull)r->rflags, r->vector, r->error_code);
+    printk(LOG_ERR, "rip %016llx  cs %04x  rflags %08llx  vector %u  error %04x", (ull)r->rip,
+           r->cs, (ull)r->rflags, r->vector, r->error_code);
     printk(LOG_ERR, "rax %016llx  rbx %016llx  rcx %016llx", (ull)r->rax, (ull)r->rbx, (ull)r->rcx);
     printk(LOG_ERR, "rdx %016llx  rsi %016llx  rdi %016llx", (ull)r->rdx, (ull)r->rsi, (ull)r->rdi);
     printk(LOG_ERR, "rbp %016llx  rsp %016llx  r8  %016llx", (ull)r->rbp, (ull)r->rsp, (ull)r->r8);
@@ -215,7 +215,7 @@ void trap_from_hv(struct cpu_regs *regs)
         return;
     }
     if (regs->vector == VEC_DB) { // a trap, also where it hits an instruction with a fix-up
-        write_dr7(PV_DR7_FIXED); // a guest's breakpoint on something that we touch for it
+        write_dr7(PV_DR7_FIXED);  // a guest's breakpoint on something that we touch for it
         return;
     }
     if (fixed_up(regs))

@@ -66,17 +66,17 @@ enum efer_bits {
     EFER_NXE = 1u << 11,
 };
 
-#define X86_READ(name, reg)                                                                        \
-    static inline u64 read_##name(void)                                                            \
-    {                                                                                              \
-        u64 v;                                                                                     \
-        __asm__ volatile("mov %%" #reg ", %0" : "=r"(v));                                          \
-        return v;                                                                                  \
+#define X86_READ(name, reg)                               \
+    static inline u64 read_##name(void)                   \
+    {                                                     \
+        u64 v;                                            \
+        __asm__ volatile("mov %%" #reg ", %0" : "=r"(v)); \
+        return v;                                         \
     }
-#define X86_WRITE(name, reg)                                                                       \
-    static inline void write_##name(u64 v)                                                         \
-    {                                                                                              \
-        __asm__ volatile("mov %0, %%" #reg ::"r"(v) : "memory");                                   \
+#define X86_WRITE(name, reg)                                     \
+    static inline void write_##name(u64 v)                       \
+    {                                                            \
+        __asm__ volatile("mov %0, %%" #reg ::"r"(v) : "memory"); \
     }
 X86_READ(cr0, cr0)
 X86_WRITE(cr0, cr0)

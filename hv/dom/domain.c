@@ -274,9 +274,9 @@ void domain_audit(struct domain *d)
 // --- the end ---
 
 static const char *const reason_name[] = {
-    [SHUTDOWN_poweroff] = "poweroff", [SHUTDOWN_reboot] = "reboot", [SHUTDOWN_suspend] = "suspend",
-    [SHUTDOWN_crash] = "crash",       [SHUTDOWN_watchdog] = "watchdog",
-    [SHUTDOWN_soft_reset] = "soft reset",
+    [SHUTDOWN_poweroff] = "poweroff", [SHUTDOWN_reboot] = "reboot",
+    [SHUTDOWN_suspend] = "suspend",   [SHUTDOWN_crash] = "crash",
+    [SHUTDOWN_watchdog] = "watchdog", [SHUTDOWN_soft_reset] = "soft reset",
 };
 
 static NORETURN void machine_end(u32 reason)

@@ -39,17 +39,17 @@ struct vcpu {
     bool in_multicall; // [c]
 
     // Scheduling
-    u32 flags;               // [s] enum vcpu_flags; runnable when 0
-    u32 cpu;                 // [s] whose run queue it belongs to
-    bool queued, running;    // [s]
-    bool pinned;             // [i]
-    struct vcpu *next;       // [s] run queue
-    u64 avt;                 // [s] actual virtual time, ns
-    u64 started;             // [s] when it was put on the CPU, ns
+    u32 flags;                          // [s] enum vcpu_flags; runnable when 0
+    u32 cpu;                            // [s] whose run queue it belongs to
+    bool queued, running;               // [s]
+    bool pinned;                        // [i]
+    struct vcpu *next;                  // [s] run queue
+    u64 avt;                            // [s] actual virtual time, ns
+    u64 started;                        // [s] when it was put on the CPU, ns
     struct vcpu_runstate_info runstate; // [s]
-    u64 runstate_area;       // [c] guest address, 0: none
-    u64 time_area;           // [c] guest address of a second time info, 0: none
-    u32 time_version;        // [c]
+    u64 runstate_area;                  // [c] guest address, 0: none
+    u64 time_area;                      // [c] guest address of a second time info, 0: none
+    u32 time_version;                   // [c]
 
     struct timer singleshot, periodic, poll;
     u64 period; // [c] ns, 0: none
@@ -60,34 +60,34 @@ enum { DOMAIN_WATCHDOGS = 2 };
 enum domain_state { DOMAIN_RUNNING, DOMAIN_SHUTDOWN, DOMAIN_DYING };
 
 struct domain {
-    dom_id_t id;      // [i]
-    bool privileged;  // [i] the control domain
-    u32 vcpu_count;   // [i] length of vcpu[]; entries may be NULL until created
+    dom_id_t id;     // [i]
+    bool privileged; // [i] the control domain
+    u32 vcpu_count;  // [i] length of vcpu[]; entries may be NULL until created
     struct vcpu *vcpu[VCPUS_MAX];
     struct shared_info *shared; // [i] hypervisor mapping of the shared-info page
     struct evtchn_domain ev;
 
-    spinlock_t lock;     // LOCK_DOMAIN
-    spinlock_t mmu_lock; // LOCK_MMU
-    u32 refs;            // [a]
-    u32 state;           // [d] enum domain_state
-    u32 shutdown_reason; // [d]
+    spinlock_t lock;       // LOCK_DOMAIN
+    spinlock_t mmu_lock;   // LOCK_MMU
+    u32 refs;              // [a]
+    u32 state;             // [d] enum domain_state
+    u32 shutdown_reason;   // [d]
     bool shutdown_latched; // [d] SCHEDOP_shutdown_code has set the reason
     u32 watchdog_used;     // [d] bit n: watchdog[n] is running
     struct timer watchdog[DOMAIN_WATCHDOGS];
-    u64 frames;          // [a] frames owned
-    u64 frames_max;      // [d]
-    u64 vm_assist;       // [a] VMASST bits
-    u32 deferred;        // [m] frames whose invalidation is under way: list head + 1
-    struct cpumask dirty; // [a] CPUs that may cache its translations
-    s64 time_offset;     // [d] seconds
+    u64 frames;                // [a] frames owned
+    u64 frames_max;            // [d]
+    u64 vm_assist;             // [a] VMASST bits
+    u32 deferred;              // [m] frames whose invalidation is under way: list head + 1
+    struct cpumask dirty;      // [a] CPUs that may cache its translations
+    s64 time_offset;           // [d] seconds
     struct grant_table *grant; // [i]
-    struct pirq_table *pirqs;   // [a] NULL until the first is used (io/pirq.h)
-    struct domain *next; // domain list
+    struct pirq_table *pirqs;  // [a] NULL until the first is used (io/pirq.h)
+    struct domain *next;       // domain list
 };
 
-#define for_each_vcpu(d, v)                                                                        \
-    for (u32 v##_i = 0; v##_i < (d)->vcpu_count; v##_i++)                                          \
+#define for_each_vcpu(d, v)                               \
+    for (u32 v##_i = 0; v##_i < (d)->vcpu_count; v##_i++) \
         if (((v) = (d)->vcpu[v##_i]) != NULL)
 
 // The domain with that number (DOMID_SELF: the caller's), or NULL. The reference is dropped with
@@ -118,8 +118,8 @@ NODISCARD struct domain *domain_create(dom_id_t id, bool privileged, u32 vcpus, 
 NODISCARD struct vcpu *vcpu_create(struct domain *d, u32 id);
 // Stops the domain for good; for dom0 it means the machine. Never fails.
 void domain_shutdown(struct domain *d, u32 reason);
-// Recounts the uses of d's frames (pv/mmu.h, mmu_audit) while its vCPUs, except the current one, are
-// stopped. No lock may be held.
+// Recounts the uses of d's frames (pv/mmu.h, mmu_audit) while its vCPUs, except the current one,
+// are stopped. No lock may be held.
 void domain_audit(struct domain *d);
 // Brings the wall clock in the shared-info page up to date.
 void domain_update_wallclock(struct domain *d);

@@ -149,7 +149,8 @@ NODISCARD int evtchn_init_control(struct domain *d, u32 vcpu, gfn_t gfn, u32 off
 NODISCARD int evtchn_expand_array(struct domain *d, gfn_t gfn);
 // Back to the 2-level ABI; all frames are given back. The ports should be closed.
 void evtchn_leave_fifo(struct domain *d);
-// Calls fn for each of the guest's frames that the FIFO ABI has mapped. Nothing may change meanwhile.
+// Calls fn for each of the guest's frames that the FIFO ABI has mapped. Nothing may change
+// meanwhile.
 void evtchn_fifo_visit_frames(const struct domain *d, void (*fn)(void *ctx, const void *map),
                               void *ctx);
 

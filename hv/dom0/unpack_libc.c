@@ -109,8 +109,8 @@ unsigned long crc32(unsigned long crc, const u8 *buf, unsigned bytes)
     return buf ? lzma_crc32(buf, bytes, (u32)crc) : 0; // zlib: NULL asks for the start value
 }
 
-// Weak in libzstd, for tracing tools; a weak symbol that stays undefined is address 0, which code at
-// our address cannot reach.
+// Weak in libzstd, for tracing tools; a weak symbol that stays undefined is address 0, which code
+// at our address cannot reach.
 unsigned long long ZSTD_trace_decompress_begin(const void *ctx);
 unsigned long long ZSTD_trace_decompress_begin(const void *ctx)
 {

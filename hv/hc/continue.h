@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Long hypercalls give the CPU up and go on later: the handler notes what is left in its arguments
-// (hc_set_arg) and returns -ERESTART_HC; the guest's instruction pointer goes back to the hypercall.
+// (hc_set_arg) and returns -ERESTART_HC; the guest's instruction pointer goes back to the
+// hypercall.
 #ifndef WIRT_HC_CONTINUE_H
 #define WIRT_HC_CONTINUE_H
 

@@ -8,7 +8,9 @@
 
 #include "lib/compiler.h"
 
-typedef struct { u64 v; } guest_ptr; // where a hypercall argument lies; untrusted
+typedef struct {
+    u64 v;
+} guest_ptr; // where a hypercall argument lies; untrusted
 
 #define GUEST_PTR(n) ((guest_ptr){(u64)(n)})
 // From an ABI handle field.
@@ -39,20 +41,20 @@ NODISCARD int guest_copy_out(guest_ptr dst, const void *src, u64 bytes);
 
 // Single words, for the hot paths: the caller has checked the range (guest_range_ok) and stands
 // between user_access_begin and user_access_end (cpu/cpu.h); a fault jumps to the label.
-#define GUEST_EX_ENTRY(fault)                                                                      \
+#define GUEST_EX_ENTRY(fault) \
     "\n.pushsection .ex_table, \"a\"\n.long 771b - ., " fault " - .\n.popsection\n"
-#define GUEST_PUT(va, val, fault)                                                                  \
-    __asm__ goto("771: movq %0, %1" GUEST_EX_ENTRY("%l2")                                          \
-                 :                                                                                 \
-                 : "r"((u64)(val)), "m"(*(u64 *)(va))                                              \
-                 : "memory"                                                                        \
+#define GUEST_PUT(va, val, fault)                         \
+    __asm__ goto("771: movq %0, %1" GUEST_EX_ENTRY("%l2") \
+                 :                                        \
+                 : "r"((u64)(val)), "m"(*(u64 *)(va))     \
+                 : "memory"                               \
                  : fault)
 // As asm goto with outputs upsets gcc 12, this one sets `failed` instead; var is undefined then.
-#define GUEST_GET(var, va, failed)                                                                 \
-    __asm__ volatile("771: movq %2, %0\n772:\n"                                                    \
-                     ".pushsection .text.fixup, \"ax\"\n"                                         \
-                     "773: movl $1, %1\njmp 772b\n.popsection" GUEST_EX_ENTRY("773b")              \
-                     : "=r"(var), "+r"(failed)                                                     \
+#define GUEST_GET(var, va, failed)                                                    \
+    __asm__ volatile("771: movq %2, %0\n772:\n"                                       \
+                     ".pushsection .text.fixup, \"ax\"\n"                             \
+                     "773: movl $1, %1\njmp 772b\n.popsection" GUEST_EX_ENTRY("773b") \
+                     : "=r"(var), "+r"(failed)                                        \
                      : "m"(*(const u64 *)(va)))
 
 // One element of an array of `size`-byte elements; the index arithmetic is overflow-checked.

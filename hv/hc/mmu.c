@@ -10,7 +10,7 @@
 #include "mm/m2p.h"
 #include "pv/mmu.h"
 
-enum { BATCH = 32 };           // requests copied in at once
+enum { BATCH = 32 };                        // requests copied in at once
 #define MMU_UPDATE_PREEMPTED ((u64)1 << 31) // in the count: "done so far" has been written already
 
 // The domains a request works on: whose tables, and whose frames may be mapped.

@@ -223,13 +223,11 @@ long hc_iret(struct vcpu *cur, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4)
 long hc_vm_assist(struct vcpu *cur, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4)
 {
     UNUSED_ARGS;
-    const u64 one = 1, known = one << VMASST_TYPE_4gb_segments |
-                               one << VMASST_TYPE_4gb_segments_notify |
-                               one << VMASST_TYPE_writable_pagetables |
-                               one << VMASST_TYPE_pae_extended_cr3 |
-                               one << VMASST_TYPE_architectural_iopl |
-                               one << VMASST_TYPE_runstate_update_flag |
-                               one << VMASST_TYPE_m2p_strict;
+    const u64 one = 1,
+              known = one << VMASST_TYPE_4gb_segments | one << VMASST_TYPE_4gb_segments_notify |
+                      one << VMASST_TYPE_writable_pagetables | one << VMASST_TYPE_pae_extended_cr3 |
+                      one << VMASST_TYPE_architectural_iopl |
+                      one << VMASST_TYPE_runstate_update_flag | one << VMASST_TYPE_m2p_strict;
     u32 type = (u32)a1;
     if (type >= 64 || !(known >> type & 1))
         return -EINVAL;

@@ -149,8 +149,8 @@ static long op_remote_shutdown(struct vcpu *cur, void *arg)
 static const struct hc_op ops[] = {
     {"SCHEDOP_yield", SCHEDOP_yield, 0, HC_NONE, false, op_yield, "sched"},
     {"SCHEDOP_block", SCHEDOP_block, 0, HC_NONE, false, op_block, "sched"},
-    {"SCHEDOP_shutdown", SCHEDOP_shutdown, sizeof(struct sched_shutdown), HC_IN, false,
-     op_shutdown, "sched"},
+    {"SCHEDOP_shutdown", SCHEDOP_shutdown, sizeof(struct sched_shutdown), HC_IN, false, op_shutdown,
+     "sched"},
     {"SCHEDOP_poll", SCHEDOP_poll, sizeof(struct sched_poll), HC_IN, false, op_poll, "sched"},
     {"SCHEDOP_remote_shutdown", SCHEDOP_remote_shutdown, sizeof(struct sched_remote_shutdown),
      HC_IN, true, op_remote_shutdown, "shutdown_codes"},

@@ -16,12 +16,10 @@ const struct hc_row hc_table[] = {
     [__HYPERVISOR_platform_op] = {"platform_op", hc_platform_op, "platform_op"},
     [__HYPERVISOR_set_debugreg] = {"set_debugreg", hc_set_debugreg, "debugreg"},
     [__HYPERVISOR_get_debugreg] = {"get_debugreg", hc_get_debugreg, "debugreg"},
-    [__HYPERVISOR_update_descriptor] = {"update_descriptor", hc_update_descriptor,
-                                        "gdt"},
+    [__HYPERVISOR_update_descriptor] = {"update_descriptor", hc_update_descriptor, "gdt"},
     [__HYPERVISOR_memory_op] = {"memory_op", hc_memory_op, "memory_ops"},
     [__HYPERVISOR_multicall] = {"multicall", hc_multicall, "multicall"},
-    [__HYPERVISOR_update_va_mapping] = {"update_va_mapping", hc_update_va_mapping,
-                                        "va_mapping"},
+    [__HYPERVISOR_update_va_mapping] = {"update_va_mapping", hc_update_va_mapping, "va_mapping"},
     [__HYPERVISOR_set_timer_op] = {"set_timer_op", hc_set_timer_op, "timer"},
     [__HYPERVISOR_event_channel_op_compat] = {"event_channel_op_compat", hc_event_op_compat, NULL},
     [__HYPERVISOR_xen_version] = {"xen_version", hc_xen_version, "xen_version"},
@@ -33,8 +31,7 @@ const struct hc_row hc_table[] = {
                                                     hc_update_va_mapping_otherdomain, NULL},
     [__HYPERVISOR_iret] = {"iret", hc_iret, "iret_flags"},
     [__HYPERVISOR_vcpu_op] = {"vcpu_op", hc_vcpu_op, "vcpu_areas"},
-    [__HYPERVISOR_set_segment_base] = {"set_segment_base", hc_set_segment_base,
-                                       "segment_base"},
+    [__HYPERVISOR_set_segment_base] = {"set_segment_base", hc_set_segment_base, "segment_base"},
     [__HYPERVISOR_mmuext_op] = {"mmuext_op", hc_mmuext_op, "mmuext_misc"},
     [__HYPERVISOR_xsm_op] = {"xsm_op", NULL, NULL},
     [__HYPERVISOR_nmi_op] = {"nmi_op", hc_nmi_op, NULL},
@@ -119,8 +116,8 @@ long hc_multicall(struct vcpu *cur, u64 list, u64 count, u64 a2, u64 a3, u64 a4)
                                sizeof(result)) != 0)
                 return -EFAULT;
         }
-        if (again || (i + 1 < count && i % MULTICALL_STEP == MULTICALL_STEP - 1 &&
-                      preempt_wanted())) {
+        if (again ||
+            (i + 1 < count && i % MULTICALL_STEP == MULTICALL_STEP - 1 && preempt_wanted())) {
             u64 done = again ? i : i + 1;
             hc_set_arg(cur, 0, list + done * sizeof(e));
             hc_set_arg(cur, 1, count - done);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Ports the hypervisor keeps (io/ports.h): interrupt controllers from the start, its console when it
-// is opened. The interval timer is dom0's once the clocks are calibrated: its interrupt is not wired,
-// its channel 2 is the speaker's and a clock to measure others by.
+// Ports the hypervisor keeps (io/ports.h): interrupt controllers from the start, its console when
+// it is opened. The interval timer is dom0's once the clocks are calibrated: its interrupt is not
+// wired, its channel 2 is the speaker's and a clock to measure others by.
 #include "io/ports.h"
 #include "lib/compiler.h"
 

@@ -24,26 +24,44 @@ enum { PAGE_SHIFT = 12 };
 #define PAGE_SIZE ((u64)1 << PAGE_SHIFT)
 #define PAGE_MASK (~(PAGE_SIZE - 1))
 
-typedef struct { u64 v; } mfn_t;   // machine frame number
-typedef struct { u64 v; } gfn_t;   // guest frame number
-typedef struct { u64 v; } pfn_t;   // a PV guest's own (pseudo-physical) frame number
-typedef struct { u64 v; } maddr_t; // machine address in bytes
-typedef struct { u64 v; } gva_t;   // guest-virtual address
-typedef struct { u16 v; } dom_id_t;
-typedef struct { u32 v; } vcpu_id_t;
-typedef struct { u32 v; } port_t; // event-channel port
-typedef struct { u32 v; } gref_t; // grant reference
+typedef struct {
+    u64 v;
+} mfn_t; // machine frame number
+typedef struct {
+    u64 v;
+} gfn_t; // guest frame number
+typedef struct {
+    u64 v;
+} pfn_t; // a PV guest's own (pseudo-physical) frame number
+typedef struct {
+    u64 v;
+} maddr_t; // machine address in bytes
+typedef struct {
+    u64 v;
+} gva_t; // guest-virtual address
+typedef struct {
+    u16 v;
+} dom_id_t;
+typedef struct {
+    u32 v;
+} vcpu_id_t;
+typedef struct {
+    u32 v;
+} port_t; // event-channel port
+typedef struct {
+    u32 v;
+} gref_t; // grant reference
 
-#define MFN(n) ((mfn_t){n})
-#define PFN(n) ((pfn_t){n})
-#define GFN(n) ((gfn_t){n})
-#define MADDR(n) ((maddr_t){n})
-#define GVA(n) ((gva_t){n})
-#define PORT(n) ((port_t){n})
-#define DOM_ID(n) ((dom_id_t){n})
+#define MFN(n)     ((mfn_t){n})
+#define PFN(n)     ((pfn_t){n})
+#define GFN(n)     ((gfn_t){n})
+#define MADDR(n)   ((maddr_t){n})
+#define GVA(n)     ((gva_t){n})
+#define PORT(n)    ((port_t){n})
+#define DOM_ID(n)  ((dom_id_t){n})
 #define VCPU_ID(n) ((vcpu_id_t){n})
-#define GREF(n) ((gref_t){n})
-#define MFN_NONE MFN(~(u64)0)
+#define GREF(n)    ((gref_t){n})
+#define MFN_NONE   MFN(~(u64)0)
 
 static inline maddr_t mfn_to_maddr(mfn_t m)
 {

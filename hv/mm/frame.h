@@ -34,9 +34,9 @@ enum frame_type {
 // Owners that are not domains. A domain's frames carry its id + 1.
 enum frame_owner {
     OWNER_FREE = 0,
-    OWNER_IO = DOMID_IO + 1, // not RAM, or low RAM: for whoever has the permission
+    OWNER_IO = DOMID_IO + 1,     // not RAM, or low RAM: for whoever has the permission
     OWNER_SHOWN = DOMID_XEN + 1, // the hypervisor's, mapped read-only by who may (the M2P)
-    OWNER_HV = 0xffff, // the hypervisor's own
+    OWNER_HV = 0xffff,           // the hypervisor's own
 };
 
 // The type word: one atomic unit.
@@ -49,11 +49,11 @@ enum frame_owner {
 #define FT_COUNT     ((u64)0xffffffff)
 
 struct frame {
-    u64 count;    // [a] references; FRAME_ALLOCATED is among the flags
-    u64 type;     // [a] type << FT_SHIFT | flags | count
-    u16 owner;    // [a] changes only at reference count zero or under the owner's domain lock
-    u16 progress; // [m] entries validated so far while partial
-    u32 stamp;    // [a] TLB clock when the frame was last let go (mm/tlb.h)
+    u64 count;      // [a] references; FRAME_ALLOCATED is among the flags
+    u64 type;       // [a] type << FT_SHIFT | flags | count
+    u16 owner;      // [a] changes only at reference count zero or under the owner's domain lock
+    u16 progress;   // [m] entries validated so far while partial
+    u32 stamp;      // [a] TLB clock when the frame was last let go (mm/tlb.h)
     u32 next, prev; // lists: allocator, domain, deferred invalidation; frame numbers
 };
 STATIC_ASSERT(sizeof(struct frame) == 32);
@@ -161,8 +161,7 @@ NODISCARD static inline bool frame_get_owned(mfn_t m, u16 owner)
     u64 old = READ_ONCE(f->count);
     do {
         // Zero: free. A full count would wrap to free.
-        if (!(old & FRAME_REFS) || (old & FRAME_REFS) == FRAME_REFS ||
-            READ_ONCE(f->owner) != owner)
+        if (!(old & FRAME_REFS) || (old & FRAME_REFS) == FRAME_REFS || READ_ONCE(f->owner) != owner)
             return false;
     } while (!__atomic_compare_exchange_n(&f->count, &old, old + 1, false, __ATOMIC_ACQUIRE,
                                           __ATOMIC_RELAXED));

@@ -26,7 +26,7 @@ static bool refill(u32 class)
     mfn_t m = frames_alloc(0, MFN_NONE);
     if (mfn_eq(m, MFN_NONE))
         return false;
-    frame_of(m)->progress = (u16)class;
+    frame_of(m)->progress = (u16) class;
     u8 *base = mfn_virt(m);
     size_t size = (size_t)1 << (class + CLASS_MIN_SHIFT);
     for (size_t off = 0; off < PAGE_SIZE; off += size) {

@@ -9,7 +9,7 @@
 #define MAP_RW   ((u64)1 << 63 | 0x103) // present, writable, global, NX
 #define MAP_RX   ((u64)0x101)
 #define MAP_RO   ((u64)1 << 63 | 0x101)
-#define MAP_UC   ((u64)0x18)            // PAT entry 3
+#define MAP_UC   ((u64)0x18) // PAT entry 3
 #define MAP_USER ((u64)0x4)
 
 // Maps one page or one 2 MiB page. -ENOMEM. Boot, or under the caller's own lock.

@@ -320,6 +320,7 @@ u32 mmu_audit(struct domain *d)
     expect(&a, MFN_NONE, "the domain's frames", d->frames, a.owned);
     spin_unlock(&d->mmu_lock);
     heap_free(a.tally);
-    printk(a.bad ? LOG_ERR : LOG_INFO, "audit: %llu frames, %u contradictions", (ull)a.owned, a.bad);
+    printk(a.bad ? LOG_ERR : LOG_INFO, "audit: %llu frames, %u contradictions", (ull)a.owned,
+           a.bad);
     return a.bad;
 }

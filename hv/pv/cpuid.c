@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The CPUID policy of PV guests: what they see when they ask through the forced-emulation prefix, or
-// through a CPUID that faults. Bits are kept that work in ring 3 without our help; what belongs to
-// the machine's paging, virtualisation, performance counters or power is hidden.
-// Sources: SDM 2A "CPUID", APM 3 "Obtaining Processor Information", <xen/arch-x86/cpuid.h>.
+// The CPUID policy of PV guests: what they see when they ask through the forced-emulation prefix,
+// or through a CPUID that faults. Bits are kept that work in ring 3 without our help; what belongs
+// to the machine's paging, virtualisation, performance counters or power is hidden. Sources: SDM 2A
+// "CPUID", APM 3 "Obtaining Processor Information", <xen/arch-x86/cpuid.h>.
 #include "pv/cpuid.h"
 #include "pv/pv.h"
 #include <xen/arch-x86/cpuid.h>
@@ -17,21 +17,21 @@
 enum { XEN_VERSION_WORD = 4 << 16 | 17, HV_LEAVES = 5 };
 
 // Leaf 1 and its AMD twin: hidden bits.
-#define HIDE_1_ECX                                                                                 \
-    (BIT(2) | BIT(3) | BIT(4) | BIT(5) | BIT(6) | BIT(7) | BIT(8) | BIT(10) | BIT(11) | BIT(14) |  \
+#define HIDE_1_ECX                                                                                \
+    (BIT(2) | BIT(3) | BIT(4) | BIT(5) | BIT(6) | BIT(7) | BIT(8) | BIT(10) | BIT(11) | BIT(14) | \
      BIT(15) | BIT(16) | BIT(17) | BIT(18) | BIT(21) | BIT(24) | BIT(27))
 // VME, PSE, MCE, SEP, MTRR, PGE, MCA, PSE36, DS, ACPI, TM
-#define HIDE_1_EDX                                                                                 \
-    (BIT(1) | BIT(3) | BIT(7) | BIT(11) | BIT(12) | BIT(13) | BIT(14) | BIT(17) | BIT(21) |        \
+#define HIDE_1_EDX                                                                          \
+    (BIT(1) | BIT(3) | BIT(7) | BIT(11) | BIT(12) | BIT(13) | BIT(14) | BIT(17) | BIT(21) | \
      BIT(22) | BIT(29) | BIT(31))
 // Leaf 7: FSGSBASE, TSC_ADJUST, SGX, SMEP, INVPCID, CQM, MPX, PQE, SMAP, PT stay ours.
-#define HIDE_7_EBX                                                                                 \
+#define HIDE_7_EBX \
     (BIT(0) | BIT(1) | BIT(2) | BIT(7) | BIT(10) | BIT(12) | BIT(14) | BIT(15) | BIT(20) | BIT(25))
 #define SHOW_7_ECX (BIT(1) | BIT(6) | BIT(8) | BIT(9) | BIT(10) | BIT(11) | BIT(12) | BIT(14))
 #define SHOW_7_EDX (BIT(2) | BIT(3) | BIT(4) | BIT(10))
 // Extended leaf: SVM, extended APIC space, IBS, SKINIT, WDT, LWP, NodeId, TopoExt, counters.
-#define HIDE_E1_ECX                                                                                \
-    (BIT(2) | BIT(3) | BIT(10) | BIT(12) | BIT(13) | BIT(15) | BIT(19) | BIT(22) | BIT(23) |       \
+#define HIDE_E1_ECX                                                                          \
+    (BIT(2) | BIT(3) | BIT(10) | BIT(12) | BIT(13) | BIT(15) | BIT(19) | BIT(22) | BIT(23) | \
      BIT(24) | BIT(26) | BIT(27) | BIT(28) | BIT(29))
 #define HIDE_E1_EDX (BIT(1) | BIT(3) | BIT(7) | BIT(12) | BIT(13) | BIT(14) | BIT(17) | BIT(26))
 
@@ -142,8 +142,8 @@ void pv_cpuid(const struct vcpu *v, u32 leaf, u32 sub, u32 r[4])
     case 1:
         basic_1(v, r);
         break;
-    case 5: // MONITOR/MWAIT
-    case 6: // power management
+    case 5:   // MONITOR/MWAIT
+    case 6:   // power management
     case 0xa: // performance counters
     case 0xb: // topology: it is that of the machine
     case 0xf:

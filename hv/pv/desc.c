@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Descriptors of PV guests: GDT and LDT frames are FT_DESC, so the guest can change them only through
-// us, and no descriptor in them can harm (SDM 3A "Segment Descriptors"):
-// code and data of ring 3 only, no system segments, no gates.
+// Descriptors of PV guests: GDT and LDT frames are FT_DESC, so the guest can change them only
+// through us, and no descriptor in them can harm (SDM 3A "Segment Descriptors"): code and data of
+// ring 3 only, no system segments, no gates.
 #include "pv/pv.h"
 #include "abi/errno.h"
 #include "dom/domain.h"
@@ -10,12 +10,12 @@
 #include "pv/mmu.h"
 
 enum { DESC_PER_FRAME = 512 };
-#define DESC_P      ((u64)1 << 47)
-#define DESC_S      ((u64)1 << 44) // code or data, not system
-#define DESC_DPL    ((u64)3 << 45)
-#define DESC_CODE   ((u64)1 << 43)
-#define DESC_LONG   ((u64)1 << 53)
-#define DESC_DB     ((u64)1 << 54)
+#define DESC_P    ((u64)1 << 47)
+#define DESC_S    ((u64)1 << 44) // code or data, not system
+#define DESC_DPL  ((u64)3 << 45)
+#define DESC_CODE ((u64)1 << 43)
+#define DESC_LONG ((u64)1 << 53)
+#define DESC_DB   ((u64)1 << 54)
 
 // True when the descriptor may stand in a guest's table.
 static bool desc_ok(u64 d)

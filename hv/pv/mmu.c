@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The typed frames of direct paging. A frame has an owner, a reference count and a type with a type
-// count and a validated bit. It changes type only at type count zero; a writable mapping and a table
-// type exclude each other. These sentences are the security of PV guests (mm/frame.h lists them).
+// count and a validated bit. It changes type only at type count zero; a writable mapping and a
+// table type exclude each other. These sentences are the security of PV guests (mm/frame.h lists
+// them).
 //
 // 1. Whoever changes a table or descriptor type, or an entry of a table, holds the domain's
 //    mmu_lock. FT_WRITABLE may come and go without it, so the type word is changed by cmpxchg.
@@ -298,11 +299,11 @@ void mmu_put_type(struct domain *d, mfn_t m)
     u64 old = READ_ONCE(f->type), new;
     do {
         new = old - 1;
-        if (!(new & FT_COUNT))
+        if (!(new &FT_COUNT))
             new = (new & ~FT_VALIDATED) | (is_table(type) ? FT_PARTIAL : 0);
     } while (!__atomic_compare_exchange_n(&f->type, &old, new, true, __ATOMIC_ACQ_REL,
                                           __ATOMIC_RELAXED));
-    if (!(new & FT_COUNT) && is_table(type)) {
+    if (!(new &FT_COUNT) && is_table(type)) {
         f->progress = ENTRIES;
         abandon(d, f, type);
     }
@@ -395,16 +396,16 @@ static bool same_use(enum frame_type type, u64 old, u64 new)
 {
     u64 counted = type == FT_L1 ? PTE_P | PTE_W : PTE_P;
     u64 allowed = (type == FT_L1 ? LEAF_FLAGS : TABLE_FLAGS) | PTE_ADDR;
-    return !((old ^ new) & (PTE_ADDR | counted)) && !(new & ~allowed) && (new & PTE_P);
+    return !((old ^ new) & (PTE_ADDR | counted)) && !(new & ~allowed) && (new &PTE_P);
 }
 
-// True when old and new map the same RAM frame and differ in the right to write (mprotect): only the
-// use as writable changes hands, the reference stays.
+// True when old and new map the same RAM frame and differ in the right to write (mprotect): only
+// the use as writable changes hands, the reference stays.
 static inline bool only_write_differs(u64 old, u64 new)
 {
     u64 mfn_bits = PTE_ADDR | PTE_P | PTE_W;
-    return ((old ^ new) & mfn_bits) == PTE_W && (new & PTE_P) &&
-           !(new & ~(LEAF_FLAGS | PTE_ADDR)) && !is_io(pte_mfn(new));
+    return ((old ^ new) & mfn_bits) == PTE_W && (new &PTE_P) && !(new & ~(LEAF_FLAGS | PTE_ADDR)) &&
+           !is_io(pte_mfn(new));
 }
 
 static int change_write(u64 *p, u64 val, bool preserve_ad)

@@ -60,8 +60,8 @@ NODISCARD int mmu_unpin(struct domain *d, mfn_t m);
 extern u64 hv_l4_slots[HV_L4_END - HV_L4_FIRST];
 
 // Recounts the references and types of all of d's frames from everything that uses them, compares
-// (pv/audit.c), and prints each contradiction and the sum. No vCPU of d may run meanwhile on another
-// CPU. Returns the number of contradictions. Takes mmu_lock.
+// (pv/audit.c), and prints each contradiction and the sum. No vCPU of d may run meanwhile on
+// another CPU. Returns the number of contradictions. Takes mmu_lock.
 u32 mmu_audit(struct domain *d);
 
 #endif

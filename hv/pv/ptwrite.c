@@ -17,7 +17,7 @@ enum op { OP_STORE, OP_XCHG, OP_AND8 };
 struct quick {
     enum op op;
     u8 length;
-    u8 reg;  // STORE and XCHG from a register
+    u8 reg; // STORE and XCHG from a register
     bool imm_used;
     u64 imm; // STORE of an immediate, AND8
 };

@@ -16,7 +16,7 @@ enum {
     PV_DR7_FIXED = 0x400,
 };
 #define PV_MSR_HYPERCALL_PAGE 0x40000000u // writing a frame number | page index fills that page
-#define PV_DR6_FIXED 0xffff0ff0u
+#define PV_DR6_FIXED          0xffff0ff0u
 
 // A guest's handler: an address in its kernel, and whether events are masked when it is entered.
 struct pv_callback {
@@ -38,8 +38,8 @@ struct pv_vcpu {
     u64 fs_base, gs_base_kernel, gs_base_user;
     bool kernel_mode; // guest kernel (true) or guest user: both in ring 3
     bool initialised;
-    u8 iopl;        // guest's virtual I/O privilege level
-    u64 kernel_sp;  // stack on entry from user mode
+    u8 iopl;       // guest's virtual I/O privilege level
+    u64 kernel_sp; // stack on entry from user mode
     u16 kernel_ss;
     mfn_t l4_kernel; // reference and FT_L4 type held
     mfn_t l4_user;   // the same, or MFN_NONE

@@ -5,7 +5,8 @@
 // entered in kernel mode on this stack (xen ABI: arch-x86/xen.h, set_callbacks and set_trap_table;
 // Linux: arch/x86/xen/xen-asm.S), lowest address first:
 //
-//   rcx, r11, [failsafe: ds, es, fs, gs], [error code], rip, cs | upcall mask << 32, rflags, rsp, ss
+//   rcx, r11, [failsafe: ds, es, fs, gs], [error code], rip, cs | upcall mask << 32, rflags, rsp,
+//   ss
 //
 // rcx and r11 are there because the way back may be a sysret. The RPL of the pushed CS tells where
 // the guest was: 0 in its kernel, 3 in its user mode. RFLAGS.IF shows the event mask, inverted.
@@ -18,8 +19,8 @@
 #include "pv/mmu.h"
 #include "sched/sched.h"
 
-#define ERROR_VECTORS                                                                              \
-    (1u << VEC_DF | 1u << VEC_TS | 1u << VEC_NP | 1u << VEC_SS | 1u << VEC_GP | 1u << VEC_PF |     \
+#define ERROR_VECTORS                                                                          \
+    (1u << VEC_DF | 1u << VEC_TS | 1u << VEC_NP | 1u << VEC_SS | 1u << VEC_GP | 1u << VEC_PF | \
      1u << VEC_AC)
 #define RFLAGS_HIDDEN (RFLAGS_IF | RFLAGS_IOPL)
 

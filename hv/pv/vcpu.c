@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A PV vCPU's processor state: taken from and given to the CPU at a switch, set and read as the ABI's
-// vcpu_guest_context.
+// A PV vCPU's processor state: taken from and given to the CPU at a switch, set and read as the
+// ABI's vcpu_guest_context.
 //
 // While a vCPU is loaded on a CPU its general registers are in cpu_info()->regs, its segment
 // registers, FS/GS bases, debug and FPU registers in the processor.
@@ -149,8 +149,8 @@ static void load_ldt(const struct pv_vcpu *pv)
         __asm__ volatile("lldt %w0" ::"r"(0));
         return;
     }
-    gdt[0] = (limit & 0xffff) | (base & 0xffffff) << 16 | (u64)0x82 << 40 |
-             (base >> 24 & 0xff) << 56;
+    gdt[0] =
+        (limit & 0xffff) | (base & 0xffffff) << 16 | (u64)0x82 << 40 | (base >> 24 & 0xff) << 56;
     gdt[1] = base >> 32;
     __asm__ volatile("lldt %w0" ::"r"(HV_LDT));
 }
@@ -294,8 +294,8 @@ static void set_traps(struct pv_vcpu *pv, const struct vcpu_guest_context *c)
     for (u32 i = 0; i < 256; i++)
         pv_set_trap(pv, &c->trap_ctxt[i], i);
     pv->event = (struct pv_callback){c->event_callback_eip, true};
-    pv->failsafe = (struct pv_callback){c->failsafe_callback_eip,
-                                        c->flags & VGCF_failsafe_disables_events};
+    pv->failsafe =
+        (struct pv_callback){c->failsafe_callback_eip, c->flags & VGCF_failsafe_disables_events};
     pv->syscall =
         (struct pv_callback){c->syscall_callback_eip, c->flags & VGCF_syscall_disables_events};
 }

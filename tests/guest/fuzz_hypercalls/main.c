@@ -4,8 +4,8 @@
 // Each argument is drawn from what an attacker would try: pointers into writable, read-only,
 // unmapped, non-canonical and hypervisor memory and to the ends of pages; frames of our own, of
 // nobody and beyond memory; small numbers, powers of two and noise. Structures are pages of such
-// words. Left out is what ends or stops the domain lawfully (shutdown, block, iret, its own tables).
-// The seed is printed; a command line "seed=N" repeats a run.
+// words. Left out is what ends or stops the domain lawfully (shutdown, block, iret, its own
+// tables). The seed is printed; a command line "seed=N" repeats a run.
 //
 // XEN: skip its initial domain is trusted: PHYSDEVOP_pci_device_add with noise faults in the oracle
 #include "lib/guest.h"
@@ -18,7 +18,7 @@ const char test_title[] = "random hypercalls";
 #define FRAMES  0x20000 // of the machine
 
 static uint64_t rng, pool[POOL];
-static uint64_t own[FRAMES / 64]; // a bitmap: what we had at the start
+static uint64_t own[FRAMES / 64];      // a bitmap: what we had at the start
 static char *arena, *rw, *ro, *window; // rw: the two pages of the arena for the call in the making
 static unsigned int traps;
 static uint64_t answers[2];
@@ -98,7 +98,8 @@ static uint64_t word(void)
 
 static uint64_t window_va(void)
 {
-    return pick(4) ? (uint64_t)window + pick(8) * PAGE_SIZE : HYPERVISOR_VIRT_START + pick(1ul << 30);
+    return pick(4) ? (uint64_t)window + pick(8) * PAGE_SIZE
+                   : HYPERVISOR_VIRT_START + pick(1ul << 30);
 }
 
 static uint64_t pte(void)
@@ -108,8 +109,8 @@ static uint64_t pte(void)
 
 static uint64_t domid(void)
 {
-    static const uint16_t id[] = {DOMID_SELF, DOMID_SELF, DOMID_SELF, 0, 1, DOMID_IO, DOMID_XEN,
-                                  DOMID_COW, DOMID_INVALID, 0x7fef};
+    static const uint16_t id[] = {DOMID_SELF, DOMID_SELF, DOMID_SELF,    0,     1, DOMID_IO,
+                                  DOMID_XEN,  DOMID_COW,  DOMID_INVALID, 0x7fef};
 
     return id[pick(ARRAY_SIZE(id))];
 }
@@ -172,8 +173,8 @@ static uint64_t memory_arg(unsigned int cmd)
 
 static void callback_args(uint64_t *a)
 {
-    static const void *const entry[] = {event_entry, failsafe_entry, syscall_entry, NULL, NULL,
-                                        syscall32_entry, syscall32_entry, NULL};
+    static const void *const entry[] = {event_entry, failsafe_entry,  syscall_entry,   NULL,
+                                        NULL,        syscall32_entry, syscall32_entry, NULL};
     struct callback_register *cb = (void *)structure();
     unsigned int type = (unsigned int)pick(8);
 
@@ -188,14 +189,27 @@ static void callback_args(uint64_t *a)
 
 static void generate(unsigned int *nr, uint64_t *a)
 {
-    static const uint8_t plain[] = {
-        __HYPERVISOR_set_debugreg, __HYPERVISOR_get_debugreg, __HYPERVISOR_set_timer_op,
-        __HYPERVISOR_fpu_taskswitch, __HYPERVISOR_vm_assist, __HYPERVISOR_set_segment_base,
-        __HYPERVISOR_xsm_op, __HYPERVISOR_hvm_op, __HYPERVISOR_xenoprof_op, __HYPERVISOR_argo_op,
-        __HYPERVISOR_xenpmu_op, __HYPERVISOR_dm_op, 42, 48, 55, 63, 64, 255};
+    static const uint8_t plain[] = {__HYPERVISOR_set_debugreg,
+                                    __HYPERVISOR_get_debugreg,
+                                    __HYPERVISOR_set_timer_op,
+                                    __HYPERVISOR_fpu_taskswitch,
+                                    __HYPERVISOR_vm_assist,
+                                    __HYPERVISOR_set_segment_base,
+                                    __HYPERVISOR_xsm_op,
+                                    __HYPERVISOR_hvm_op,
+                                    __HYPERVISOR_xenoprof_op,
+                                    __HYPERVISOR_argo_op,
+                                    __HYPERVISOR_xenpmu_op,
+                                    __HYPERVISOR_dm_op,
+                                    42,
+                                    48,
+                                    55,
+                                    63,
+                                    64,
+                                    255};
     static const uint8_t by_command[] = {
         __HYPERVISOR_event_channel_op, __HYPERVISOR_event_channel_op, __HYPERVISOR_grant_table_op,
-        __HYPERVISOR_grant_table_op, __HYPERVISOR_physdev_op, __HYPERVISOR_xen_version};
+        __HYPERVISOR_grant_table_op,   __HYPERVISOR_physdev_op,       __HYPERVISOR_xen_version};
 
     for (unsigned int i = 0; i < 5; i++)
         a[i] = word();

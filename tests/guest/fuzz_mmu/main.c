@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Random page-table updates on a few frames, checked against the invariant of direct paging.
 //
-// Frames are linked, pinned, mapped writable and read-only and let go in random order, by mmu_update,
-// update_va_mapping, mmuext_op and direct writes. After every step whose success could break it: no
-// frame is writable through a live mapping while it is a pinned or linked table. The judge knows
-// which operations succeeded, and looks at what the tables really hold: a successful pin with a
-// writable mapping in any live L1, or the reverse, is the failure. The seed is printed; "seed=N" repeats it.
+// Frames are linked, pinned, mapped writable and read-only and let go in random order, by
+// mmu_update, update_va_mapping, mmuext_op and direct writes. After every step whose success could
+// break it: no frame is writable through a live mapping while it is a pinned or linked table. The
+// judge knows which operations succeeded, and looks at what the tables really hold: a successful
+// pin with a writable mapping in any live L1, or the reverse, is the failure. The seed is printed;
+// "seed=N" repeats it.
 #include "lib/guest.h"
 
 const char test_title[] = "random page-table updates keep the invariant";
@@ -44,9 +45,18 @@ static int frame_index(uint64_t pte)
 
 static uint64_t random_pte(void)
 {
-    static const uint64_t flags[] = {PTE_RO, PTE_RO, PTE_RW, PTE_RW, PTE_P, PTE_RW | PTE_AVAIL0,
-                                     PTE_RW | PTE_PSE, PTE_RW | PTE_G, PTE_RO | PTE_NX, 0,
-                                     PTE_RW | 1ul << 51, PTE_W | PTE_U};
+    static const uint64_t flags[] = {PTE_RO,
+                                     PTE_RO,
+                                     PTE_RW,
+                                     PTE_RW,
+                                     PTE_P,
+                                     PTE_RW | PTE_AVAIL0,
+                                     PTE_RW | PTE_PSE,
+                                     PTE_RW | PTE_G,
+                                     PTE_RO | PTE_NX,
+                                     0,
+                                     PTE_RW | 1ul << 51,
+                                     PTE_W | PTE_U};
     uint64_t target = pick(12) ? mfn[pick(FRAMES)] : window_l1_mfn;
 
     return pick(6) ? mfn_pte(target, flags[pick(ARRAY_SIZE(flags))]) : 0;
@@ -56,7 +66,8 @@ static uint64_t random_pte(void)
 static bool window_writes(int frame)
 {
     for (unsigned int i = 0; i < 16; i++)
-        if ((window_l1[i] & (PTE_P | PTE_W)) == (PTE_P | PTE_W) && pte_mfn(window_l1[i]) == mfn[frame])
+        if ((window_l1[i] & (PTE_P | PTE_W)) == (PTE_P | PTE_W) &&
+            pte_mfn(window_l1[i]) == mfn[frame])
             return true;
     return false;
 }
@@ -140,9 +151,9 @@ static void step_table(void)
     unsigned int n = 1 + (unsigned int)pick(4), done = 0;
 
     for (unsigned int i = 0; i < n; i++)
-        u[i] = (struct mmu_update){
-            .ptr = mfn[pick(FRAMES)] << 12 | pick(16) * 8 | (pick(4) ? 0 : MMU_PT_UPDATE_PRESERVE_AD),
-            .val = random_pte()};
+        u[i] = (struct mmu_update){.ptr = mfn[pick(FRAMES)] << 12 | pick(16) * 8 |
+                                          (pick(4) ? 0 : MMU_PT_UPDATE_PRESERVE_AD),
+                                   .val = random_pte()};
     good += hc_mmu_update(u, n, &done, DOMID_SELF) == 0;
     broken += done > n;
 }
@@ -220,7 +231,7 @@ void test_main(void)
     }
     for (steps = 0; steps < STEPS && system_time() < end && broken < 5; steps++) {
         static void (*const step[])(void) = {step_window, step_window, step_table, step_table,
-                                             step_pin, step_poke, step_other};
+                                             step_pin,    step_poke,   step_other};
 
         step[pick(ARRAY_SIZE(step))]();
         check_links();

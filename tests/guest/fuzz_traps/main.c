@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Random iret frames, selectors, flags, stacks, trap tables and descriptors, and what comes of them.
+// Random iret frames, selectors, flags, stacks, trap tables and descriptors, and what comes of
+// them.
 //
 // Class: XSA-8, XSA-44, XSA-339 and their kin: a return to the guest that the processor refuses, or
 // flags (NT, TF, AC, RF, IOPL) that follow into the hypervisor. What must hold: whatever user mode
@@ -102,7 +103,8 @@ static void one_iret(void)
 static void one_user(void)
 {
     static const uint8_t tail[][4] = {{0x0f, 0x05}, {0x0f, 0x34}, {0xcd, 0x80}, {0x0f, 0x0b},
-                                      {0xf4}, {0xcc}, {0xf1}, {0x9b, 0x0f, 0x0b}, {0xfa}, {0xcf}};
+                                      {0xf4},       {0xcc},       {0xf1},       {0x9b, 0x0f, 0x0b},
+                                      {0xfa},       {0xcf}};
     uint8_t code[32] = {0x66, 0xb8, 0, 0};
     unsigned int n = 4;
     uint64_t sel = selector(0);

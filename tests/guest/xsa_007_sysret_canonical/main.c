@@ -49,8 +49,11 @@ static void check_kernel(void)
 
 static void check_user(void)
 {
-    struct iret_context ctx = {.rip = HOLE - 2, .cs = FLAT_USER_CS, .rflags = 0x202,
-                               .rsp = USER_STACK, .ss = FLAT_USER_SS};
+    struct iret_context ctx = {.rip = HOLE - 2,
+                               .cs = FLAT_USER_CS,
+                               .rflags = 0x202,
+                               .rsp = USER_STACK,
+                               .ss = FLAT_USER_SS};
     const struct trap *t = user_iret(&ctx);
 
     CHECK_TRAP(t, VEC_SYSCALL, 0);

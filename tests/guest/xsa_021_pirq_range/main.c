@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // XSA-13, XSA-21 (CVE-2012-3495, CVE-2012-4536): physical interrupt numbers out of range.
 //
-// Class: a number from the guest indexes a table of interrupts without a check. What must hold: each
-// physdev operation and bind refuses numbers beyond the table and leaves no trace.
+// Class: a number from the guest indexes a table of interrupts without a check. What must hold:
+// each physdev operation and bind refuses numbers beyond the table and leaves no trace.
 #include "lib/guest.h"
 
 const char test_title[] = "interrupt numbers out of range";

@@ -12,8 +12,9 @@ const char test_title[] = "xsetbv with bad values";
 
 static bool refused(uint32_t reg, uint64_t value)
 {
-    const struct trap *t =
-        TRY("xsetbv", : : "a"((uint32_t)value), "d"((uint32_t)(value >> 32)), "c"(reg));
+    const struct trap *t = TRY("xsetbv",
+                               :
+                               : "a"((uint32_t)value), "d"((uint32_t)(value >> 32)), "c"(reg));
 
     return t->count == 1 && (t->frame.vector == X86_GP || t->frame.vector == X86_UD);
 }

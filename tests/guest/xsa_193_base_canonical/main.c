@@ -22,7 +22,9 @@ static void check_msr(uint32_t msr, uint64_t value)
 {
     uint64_t before = base(msr);
 
-    CHECK_TRAP(TRY("wrmsr", : : "a"((uint32_t)value), "d"((uint32_t)(value >> 32)), "c"(msr)),
+    CHECK_TRAP(TRY("wrmsr",
+                   :
+                   : "a"((uint32_t)value), "d"((uint32_t)(value >> 32)), "c"(msr)),
                X86_GP, 0);
     CHECK_EQ(base(msr), before);
 }

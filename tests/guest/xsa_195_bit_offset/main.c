@@ -34,15 +34,29 @@ void test_main(void)
     old_entry = mfn_pte(va_to_mfn(page), PTE_RW);
     REQUIRE(pte_write(pte, old_entry) == 0);
     bit = ((char *)pte - (char *)far_base) * 8 + 9; // AVAIL0 of our entry
-    check_done(TRY("lock btsq %1, (%0)", : : "r"(far_base), "r"(bit) : "memory", "cc"),
-               old_entry | PTE_AVAIL0);
-    check_done(TRY("btsq %1, (%0)", : : "r"(far_base), "r"(bit) : "memory", "cc"),
-               old_entry | PTE_AVAIL0);
-    check_done(TRY("lock btcl %1, (%0)", : : "r"(far_base), "r"((int32_t)bit) : "memory", "cc"),
-               old_entry | PTE_AVAIL0);
-    check_done(TRY("btsw %w1, (%0)", : : "r"((char *)pte + 0x800), "r"(-0x4000 + 9)
+    check_done(TRY("lock btsq %1, (%0)",
+                   :
+                   : "r"(far_base), "r"(bit)
                    : "memory", "cc"),
                old_entry | PTE_AVAIL0);
-    check_done(TRY("lock btrq %1, (%0)", : : "r"(far_base), "r"(bit - 9 + 1) : "memory", "cc"),
+    check_done(TRY("btsq %1, (%0)",
+                   :
+                   : "r"(far_base), "r"(bit)
+                   : "memory", "cc"),
+               old_entry | PTE_AVAIL0);
+    check_done(TRY("lock btcl %1, (%0)",
+                   :
+                   : "r"(far_base), "r"((int32_t)bit)
+                   : "memory", "cc"),
+               old_entry | PTE_AVAIL0);
+    check_done(TRY("btsw %w1, (%0)",
+                   :
+                   : "r"((char *)pte + 0x800), "r"(-0x4000 + 9)
+                   : "memory", "cc"),
+               old_entry | PTE_AVAIL0);
+    check_done(TRY("lock btrq %1, (%0)",
+                   :
+                   : "r"(far_base), "r"(bit - 9 + 1)
+                   : "memory", "cc"),
                old_entry & ~PTE_W);
 }

@@ -12,10 +12,9 @@ static xen_pfn_t in_list[8];
 
 static long exchange(uint64_t out, uint64_t done)
 {
-    struct xen_memory_exchange x = {
-        .in = {.nr_extents = done + 1, .domid = DOMID_SELF},
-        .out = {.nr_extents = done + 1, .domid = DOMID_SELF},
-        .nr_exchanged = done};
+    struct xen_memory_exchange x = {.in = {.nr_extents = done + 1, .domid = DOMID_SELF},
+                                    .out = {.nr_extents = done + 1, .domid = DOMID_SELF},
+                                    .nr_exchanged = done};
 
     set_xen_guest_handle(x.in.extent_start, in_list - done);
     set_xen_guest_handle(x.out.extent_start, (xen_pfn_t *)(out - done * 8));

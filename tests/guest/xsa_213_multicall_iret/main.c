@@ -20,9 +20,10 @@ void test_main(void)
     user_setup();
     data = page_alloc();
     call[0] = (struct multicall_entry){.op = __HYPERVISOR_iret, .result = 0x99};
-    call[1] = (struct multicall_entry){.op = __HYPERVISOR_update_va_mapping, .result = 0x99,
-                                       .args = {(uint64_t)data, mfn_pte(va_to_mfn(data), PTE_RO),
-                                                UVMF_INVLPG}};
+    call[1] = (struct multicall_entry){
+        .op = __HYPERVISOR_update_va_mapping,
+        .result = 0x99,
+        .args = {(uint64_t)data, mfn_pte(va_to_mfn(data), PTE_RO), UVMF_INVLPG}};
     call[2] = (struct multicall_entry){.op = __HYPERVISOR_multicall, .result = 0x99};
     ctx.cs &= ~3u;
     // Control goes on at 1: whether the iret happens (with its own stack) or not.
@@ -36,8 +37,8 @@ void test_main(void)
                  : "+a"(rc), [rip] "=&r"(rip), [saved] "=&b"(saved)
                  : [ctx] "r"(&ctx), "D"(call), "S"(3)
                  : "rcx", "r11", "memory");
-    printk("multicall with iret: rc %ld, results %lx %lx %lx\n", rc, call[0].result,
-           call[1].result, call[2].result);
+    printk("multicall with iret: rc %ld, results %lx %lx %lx\n", rc, call[0].result, call[1].result,
+           call[2].result);
     if (call[1].result == 0) // it ran, then in our tables
         CHECK_EQ(pte_of(kernel_l4(), data, 1)[0] & PTE_W, 0);
     else

@@ -53,13 +53,13 @@ void test_main(void)
     table[20].domid = 0;
     for (unsigned int off = 1; off < 8; off++)
         CHECK(map(maddr + off, flags, 20) < 0);
-    CHECK(map(va_to_mfn(granted) << 12, flags, 20) < 0);                 // no page table
-    CHECK(map(va_to_mfn(kernel_l4()) << 12, flags, 20) < 0);             // an L4
-    CHECK(map(0xfffffffffffff000, flags, 20) < 0);                       // no memory
-    CHECK(map(HYPERVISOR_VIRT_START, GNTMAP_host_map, 20) < 0);          // ours to see, not to set
-    CHECK(map(0x0000800000000000, GNTMAP_host_map, 20) < 0);             // not canonical
-    CHECK(map(0x123456789000, GNTMAP_host_map, 20) < 0);                 // no table there
-    CHECK(map((uint64_t)granted, GNTMAP_host_map, ~0u) < 0);             // no grant
+    CHECK(map(va_to_mfn(granted) << 12, flags, 20) < 0);        // no page table
+    CHECK(map(va_to_mfn(kernel_l4()) << 12, flags, 20) < 0);    // an L4
+    CHECK(map(0xfffffffffffff000, flags, 20) < 0);              // no memory
+    CHECK(map(HYPERVISOR_VIRT_START, GNTMAP_host_map, 20) < 0); // ours to see, not to set
+    CHECK(map(0x0000800000000000, GNTMAP_host_map, 20) < 0);    // not canonical
+    CHECK(map(0x123456789000, GNTMAP_host_map, 20) < 0);        // no table there
+    CHECK(map((uint64_t)granted, GNTMAP_host_map, ~0u) < 0);    // no grant
     CHECK_EQ(*pte, before);
     CHECK_EQ(table[20].flags & (GTF_reading | GTF_writing), 0);
     memset(granted, 0, PAGE_SIZE);

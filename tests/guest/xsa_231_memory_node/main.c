@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // XSA-231 (CVE-2017-14316): memory node numbers out of range.
 //
-// Class: the node in the flags of a reservation indexes an array unchecked. What must hold: the call
-// gives memory or not, for each of the 256 numbers, and no more.
+// Class: the node in the flags of a reservation indexes an array unchecked. What must hold: the
+// call gives memory or not, for each of the 256 numbers, and no more.
 #include "lib/guest.h"
 
 const char test_title[] = "every memory node number";
@@ -15,7 +15,8 @@ void test_main(void)
     for (unsigned int node = 0; node < 256; node++) {
         for (unsigned int exact = 0; exact < 2; exact++) {
             struct xen_memory_reservation r = {
-                .nr_extents = 1, .domid = DOMID_SELF,
+                .nr_extents = 1,
+                .domid = DOMID_SELF,
                 .mem_flags = (node + 1) % 256 << 8 | (exact ? XENMEMF_exact_node_request : 0)};
             long rc;
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // XSA-255 (CVE-2018-7541): from grant table version 2 back to 1 with its pages in use.
 //
-// Class: the status pages are given back while the guest still maps them. What must hold: the change
-// is refused or the pages stay whose they are; what is mapped never becomes somebody else's.
+// Class: the status pages are given back while the guest still maps them. What must hold: the
+// change is refused or the pages stay whose they are; what is mapped never becomes somebody else's.
 #include "lib/guest.h"
 
 const char test_title[] = "grant table versions with mapped status pages";

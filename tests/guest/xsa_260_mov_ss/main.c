@@ -35,7 +35,9 @@ static void check_mov_ss(void)
 
     watch(0, &watched_ss);
     asm volatile("mov %1, %%ss\n syscall"
-                 : "+a"(rc) : "m"(watched_ss), "D"(XENVER_version), "S"(0) : "rcx", "r11", "memory");
+                 : "+a"(rc)
+                 : "m"(watched_ss), "D"(XENVER_version), "S"(0)
+                 : "rcx", "r11", "memory");
     CHECK_EQ(rc >> 16, 4);
     rc = 0;
     asm volatile("mov %0, %%ss\n int3" : : "m"(watched_ss));
@@ -68,8 +70,10 @@ static void check_frame(void)
     CHECK_EQ(TRY("ud2", :)->frame.vector, X86_UD);
     // Single steps through hypercalls.
     asm volatile("pushf; orl $0x100, (%%rsp); popf\n"
-                 "mov %0, %%eax; xor %%edi, %%edi; syscall; nop\n" : :
-                 "i"(__HYPERVISOR_xen_version) : "rax", "rdi", "rcx", "r11", "memory", "cc");
+                 "mov %0, %%eax; xor %%edi, %%edi; syscall; nop\n"
+                 :
+                 : "i"(__HYPERVISOR_xen_version)
+                 : "rax", "rdi", "rcx", "r11", "memory", "cc");
 }
 
 void test_main(void)

@@ -7,8 +7,13 @@
 
 const char test_title[] = "flushing any address";
 
-static const uint64_t address[] = {0, 0x0000800000000000, 0xffff7fffffffffff, 0x8000000000000000,
-                                   HYPERVISOR_VIRT_START, HYPERVISOR_VIRT_END - 1, ~0ul};
+static const uint64_t address[] = {0,
+                                   0x0000800000000000,
+                                   0xffff7fffffffffff,
+                                   0x8000000000000000,
+                                   HYPERVISOR_VIRT_START,
+                                   HYPERVISOR_VIRT_END - 1,
+                                   ~0ul};
 
 void test_main(void)
 {

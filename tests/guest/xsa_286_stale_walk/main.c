@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // XSA-286, XSA-292 (CVE-2020-27674, CVE-2019-17346): walks through tables that were let go.
 //
-// Class: an upper entry is removed without a flush; the tables below become ordinary pages which the
-// guest fills with entries of its own choice, while a processor still walks through them. What must
-// hold: once a page of a former table can be written, nothing translates through it.
+// Class: an upper entry is removed without a flush; the tables below become ordinary pages which
+// the guest fills with entries of its own choice, while a processor still walks through them. What
+// must hold: once a page of a former table can be written, nothing translates through it.
 #include "lib/guest.h"
 
 const char test_title[] = "no walk through former page tables";

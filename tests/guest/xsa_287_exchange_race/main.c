@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // XSA-287 (CVE-2019-17341): a page is taken from its domain while another vCPU uses it.
 //
-// Class: XENMEM_exchange looks at the references of a page and takes it in two steps; a mapping made
-// in between survives the page's owner. What must hold: the exchange succeeds or the mapping does,
-// never both, and a page that went cannot be mapped afterwards.
+// Class: XENMEM_exchange looks at the references of a page and takes it in two steps; a mapping
+// made in between survives the page's owner. What must hold: the exchange succeeds or the mapping
+// does, never both, and a page that went cannot be mapped afterwards.
 //
 // SMP: 4
 #include "lib/guest.h"

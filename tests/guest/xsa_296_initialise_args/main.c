@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // XSA-296 (CVE-2019-18420) and relatives: contexts of new vCPUs.
 //
-// Class: VCPUOP_initialise loads a whole processor state from the guest; a field that is not checked
-// stops the hypervisor then or when the vCPU first runs. What must hold: a bad context is an error
-// or a fault of the guest's own; a good one still works afterwards.
+// Class: VCPUOP_initialise loads a whole processor state from the guest; a field that is not
+// checked stops the hypervisor then or when the vCPU first runs. What must hold: a bad context is
+// an error or a fault of the guest's own; a good one still works afterwards.
 //
 // SMP: 4
 #include "lib/guest.h"
@@ -32,11 +32,11 @@ static long initialise(unsigned int id)
     return hc_vcpu_op(VCPUOP_initialise, id, &ctx);
 }
 
-#define BAD(change)                  \
-    do {                             \
+#define BAD(change)                      \
+    do {                                 \
         smp_context(1, secondary, &ctx); \
-        change;                      \
-        CHECK(initialise(1) < 0);    \
+        change;                          \
+        CHECK(initialise(1) < 0);        \
     } while (0)
 
 void test_main(void)

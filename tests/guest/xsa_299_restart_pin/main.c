@@ -2,10 +2,10 @@
 // XSA-299, XSA-310, XSA-264, XSA-290 (CVE-2019-18421, -19580, CVE-2018-12891, CVE-2019-17345):
 // validation that stops half-way.
 //
-// Class: validating or letting go of a tree takes long, stops for events and goes on; the state kept
-// in between is miscounted when something else happens to the same pages. What must hold: with a
-// timer event every millisecond and updates in between, pins come to an end and at last every page
-// is an ordinary one.
+// Class: validating or letting go of a tree takes long, stops for events and goes on; the state
+// kept in between is miscounted when something else happens to the same pages. What must hold: with
+// a timer event every millisecond and updates in between, pins come to an end and at last every
+// page is an ordinary one.
 #include "lib/guest.h"
 
 const char test_title[] = "interrupted pinning of large trees";
