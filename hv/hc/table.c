@@ -48,6 +48,7 @@ const struct hc_row hc_table[] = {
     [__HYPERVISOR_xenpmu_op] = {"xenpmu_op", NULL, NULL},
     [__HYPERVISOR_dm_op] = {"dm_op", NULL, NULL},
     [__HYPERVISOR_hypfs_op] = {"hypfs_op", NULL, NULL},
+    [__HYPERVISOR_arch_0] = {"mca", hc_mca, "mca"},
 };
 const u32 hc_table_rows = ARRAY_SIZE(hc_table);
 

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+// HYPERVISOR_mca: machine-check information for the control domain. Source:
+// <xen/arch-x86/xen-mca.h>. A machine check stops the machine (cpu/traps.c), so there is never
+// anything to fetch; the control domain learns the CPUs and may wait for VIRQ_MCA.
+#include "abi/xen.h"
+#include <xen/arch-x86/xen-mca.h>
+#include "cpu/cpu.h"
+#include "cpu/x86.h"
+#include "hc/op.h"
+#include "hc/table.h"
+#include "lib/string.h"
+
+static long fetch(struct vcpu *cur, void *arg)
+{
+    struct xen_mc_fetch *a = arg;
+    (void)cur;
+    a->flags = XEN_MC_NODATA;
+    a->fetch_id = 0;
+    return 0;
+}
+
+// Without an array only the number of CPUs is told.
+static long physcpuinfo(struct vcpu *cur, void *arg)
+{
+    struct xen_mc_physcpuinfo *a = arg;
+    guest_ptr array = GUEST_HANDLE(a->info);
+    struct cpuid_regs id = cpuid(0, 0);
+    u32 vendor[3] = {id.b, id.d, id.c};
+    u32 wanted = MIN(a->ncpus, cpu_count);
+    (void)cur;
+    a->ncpus = cpu_count;
+    if (guest_ptr_null(array))
+        return 0;
+    a->ncpus = wanted;
+    for (u32 i = 0; i < wanted; i++) {
+        struct mcinfo_logical_cpu c = {
+            .mc_cpunr = i,
+            .mc_chipid = i,
+            .mc_apicid = cpus[i].apic_id,
+            .mc_ncores = 1,
+            .mc_ncores_active = 1,
+            .mc_nthreads = 1,
+            .mc_cpuid_level = (int)id.a,
+        };
+        memcpy(c.mc_vendorid, vendor, sizeof(vendor));
+        if (guest_copy_out_index(array, i, &c, sizeof(c)))
+            return -EFAULT;
+    }
+    return 0;
+}
+
+// clang-format off
+#define OP(op, fn, arg, dir) {"XEN_MC_" #op, XEN_MC_##op, sizeof(struct arg), dir, true, fn, "mca"}
+
+const struct hc_op hc_mca_ops[] = {
+    OP(fetch,       fetch,       xen_mc_fetch,       HC_INOUT),
+    OP(physcpuinfo, physcpuinfo, xen_mc_physcpuinfo, HC_INOUT),
+};
+// clang-format on
+
+long hc_mca(struct vcpu *cur, u64 arg, u64 a1, u64 a2, u64 a3, u64 a4)
+{
+    struct {
+        u32 cmd, interface_version;
+    } head;
+    STATIC_ASSERT(sizeof(head) == offsetof(struct xen_mc, u));
+    (void)a1, (void)a2, (void)a3, (void)a4;
+    if (!cur->dom->privileged)
+        return -EPERM;
+    if (guest_copy_in(&head, GUEST_PTR(arg), sizeof(head)))
+        return -EFAULT;
+    if (head.interface_version != XEN_MCA_INTERFACE_VERSION)
+        return -EACCES;
+    return hc_dispatch_op(hc_mca_ops, ARRAY_SIZE(hc_mca_ops), cur, head.cmd,
+                          guest_ptr_add(GUEST_PTR(arg), sizeof(head)));
+}
