@@ -230,6 +230,12 @@ static void unhold(struct frame *f)
     frame_put(frame_mfn(f));
 }
 
+static void defer(struct domain *d, struct frame *f)
+{
+    f->next = d->deferred;
+    d->deferred = (u32)frame_mfn(f).v + 1;
+}
+
 // Undoes what a refused validation has taken; bounded by one table level per step, deferred.
 static void abandon(struct domain *d, struct frame *f, enum frame_type type)
 {
@@ -247,8 +253,7 @@ static void abandon(struct domain *d, struct frame *f, enum frame_type type)
         return;
     BUG_ON(!frame_get(frame_mfn(f), d));
     type_set(f, FT_QUEUED, 0);
-    f->next = d->deferred;
-    d->deferred = (u32)frame_mfn(f).v + 1;
+    defer(d, f);
 }
 
 int mmu_get_type(struct domain *d, mfn_t m, enum frame_type type)
@@ -315,13 +320,16 @@ int mmu_drain(struct domain *d)
         mfn_t m = MFN(d->deferred - 1);
         struct frame *f = frame_of(m);
         u64 word = READ_ONCE(f->type);
+        d->deferred = f->next; // first of all: the tables it lets go of may join the list
         if (!(word & FT_COUNT) && (word & FT_PARTIAL)) {
-            if (invalidate(d, f, frame_type_of(word)) != 0)
+            if (invalidate(d, f, frame_type_of(word)) != 0) {
+                defer(d, f);
                 return -ERESTART_HC;
+            }
             f->stamp = tlb_clock();
             type_set(f, 0, FT_PARTIAL);
+            unhold(f);
         }
-        d->deferred = f->next;
         type_set(f, 0, FT_QUEUED);
         frame_put(m);
     }

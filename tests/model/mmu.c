@@ -22,13 +22,22 @@
 #include "io/mmio.h"
 #include "pv/mmu.h"
 
-enum { FIRST = 1, END = 6, OURS = 8, TABLE = 16, DEVICE = 100, SLOTS = 3, WRITERS_MAX = 3 };
+enum {
+    FIRST = 1,
+    END = 6,
+    OURS = 8,
+    TABLE = 16,
+    DEVICE = 100,
+    SLOTS = 3,
+    SLOT_OURS = 1,
+    WRITERS_MAX = 3
+};
 enum { KERNEL, USER, LENGTH_MAX = 4 };
-static const u32 slots[SLOTS] = {0, 511, HV_L4_FIRST};
+static const u32 slots[SLOTS] = {0, [SLOT_OURS] = HV_L4_FIRST, 511}; // in the order of validation
 
 #define BIT62     ((u64)1 << 62)
-#define DESC_BAD  ((u64)1 << 47)                                // present system descriptor
-#define DESC_GOOD ((u64)0xa << 52 | (u64)0xfb << 40 | 0xffff)   // code, ring 3
+#define DESC_BAD  ((u64)1 << 47)                              // present system descriptor
+#define DESC_GOOD ((u64)0xa << 52 | (u64)0xfb << 40 | 0xffff) // code, ring 3
 
 // ---- The model ----
 
@@ -68,7 +77,7 @@ static bool m_is_table(const struct model_frame *f)
 
 static bool m_count_entry(enum frame_type type, u64 self, u64 e)
 {
-    u64 m = e >> PAGE_SHIFT & 0xffffff;
+    u64 m = pte_mfn(e).v;
     if (e & BIT62 || (type != FT_L1 && e & (PTE_PS | PTE_G)))
         return false;
     if (type == FT_L1)
@@ -86,14 +95,14 @@ static bool m_get_entry(enum frame_type type, u64 self, u64 *e)
     *e |= PTE_U;
     if (type == FT_L1)
         *e &= ~(u64)PTE_G;
-    if (*e >> PAGE_SHIFT == DEVICE)
+    if (pte_mfn(*e).v == DEVICE)
         *e &= ~(u64)PTE_W;
     return true;
 }
 
 static void m_put_entry(enum frame_type type, u64 self, u64 e)
 {
-    u64 m = e >> PAGE_SHIFT & 0xffffff;
+    u64 m = pte_mfn(e).v;
     if (!(e & PTE_P) || m == DEVICE || (type != FT_L1 && m == self))
         return;
     if (type != FT_L1 || e & PTE_W)
@@ -104,7 +113,7 @@ static void m_put_entry(enum frame_type type, u64 self, u64 e)
 
 static bool m_is_ours(enum frame_type type, u32 slot)
 {
-    return type == FT_L4 && slots[slot] == HV_L4_FIRST;
+    return type == FT_L4 && slot == SLOT_OURS;
 }
 
 static bool m_first_use(u64 m)
@@ -112,12 +121,11 @@ static bool m_first_use(u64 m)
     struct model_frame *f = &model.f[m];
     if (f->type == FT_DESC)
         return f->e[0] != DESC_BAD && f->e[1] != DESC_BAD && f->e[2] != DESC_BAD;
-    for (u32 s = 0; m_is_table(f) && s < SLOTS; s++) {
-        if (m_is_ours(f->type, s))
-            f->e[s] = hv_l4_slots[0];
-        else if (!m_get_entry(f->type, m, &f->e[s]))
+    if (f->type == FT_L4)
+        f->e[SLOT_OURS] = hv_l4_slots[0];
+    for (u32 s = 0; m_is_table(f) && s < SLOTS; s++)
+        if (!m_is_ours(f->type, s) && !m_get_entry(f->type, m, &f->e[s]))
             return false;
-    }
     return true;
 }
 
@@ -535,8 +543,7 @@ static int group_setup(void **state)
     for (u32 m = 0; m < TABLE; m++)
         *frame_of(MFN(m)) = (struct frame){.owner = OWNER_HV, .count = 1 | FRAME_ALLOCATED};
     frames_add(MFN(FIRST), MFN(END));
-    for (u32 i = 0; i < ARRAY_SIZE(hv_l4_slots); i++)
-        hv_l4_slots[i] = (u64)OURS << PAGE_SHIFT | PTE_P | PTE_W | PTE_A;
+    hv_l4_slots[0] = (u64)OURS << PAGE_SHIFT | PTE_P | PTE_W | PTE_A; // the others stay empty
     return 0;
 }
 
@@ -697,9 +704,10 @@ static void short_sequences(void **state)
     static const struct {
         u32 low, high, stops, length;
     } rows[] = {
-        {FT_L1, FT_L2, NEVER, LENGTH_MAX - 1},
-        {FT_L1, FT_L2, ALWAYS, LENGTH_MAX - 1},
-        {FT_L3, FT_L4, ALWAYS, LENGTH_MAX - 1},
+        {FT_L1, FT_L2, NEVER, LENGTH_MAX},
+        {FT_L1, FT_L2, ALWAYS, LENGTH_MAX},
+        {FT_L2, FT_L3, ALWAYS, LENGTH_MAX},
+        {FT_L3, FT_L4, ALWAYS, LENGTH_MAX},
     };
     for (u32 i = 0; i < ARRAY_SIZE(rows); i++) {
         begin(SHORT_FRAMES);
@@ -751,6 +759,11 @@ static struct step random_step(void)
     struct step s = {&ops[op], FIRST + rnd(END - FIRST), 0, random_value(ops[op].b)};
     bool slot = ops[op].b == ENTRY || ops[op].b == DESC;
     s.a = slot ? rnd(SLOTS) : random_value(ops[op].a);
+    // Half of all links and types are such that trees grow: 1 is an L4 table, 5 data.
+    if (ops[op].b == ENTRY && rnd(2) && s.m + 1 < END)
+        s.b = (s.m + 1) << PAGE_SHIFT | PTE_P | (rnd(2) ? PTE_W : 0);
+    if (ops[op].a == TYPE && rnd(2) && s.m <= FT_L4)
+        s.a = FT_L4 + FIRST - s.m;
     if (ops[op].none && rnd(3) == 0)
         s.m = 0;
     if (!strcmp(ops[op].name, "drop") && rnd(4))
@@ -774,14 +787,16 @@ static void give_back(void)
         give_frame();
 }
 
+enum { SEEDS = 60, RANDOM_LENGTH = 4000, RENEW = 50 };
+
 static void random_sequences(void **state)
 {
-    for (u32 i = 1; i <= 60; i++) {
+    for (u32 i = 1; i <= SEEDS; i++) {
         seed = i;
         begin(END - FIRST);
         stops = i % 3;
-        for (u32 n = 0; n < 1500; n++) {
-            if (n % 50 == 0) {
+        for (u32 n = 0; n < RANDOM_LENGTH; n++) {
+            if (n % RENEW == 0) {
                 give_back();
                 build_tree();
             }
@@ -795,18 +810,15 @@ static void random_sequences(void **state)
 
 static void forgetful_sequences(void **state)
 {
-    for (u32 i = 1; i <= 60; i++) {
-        seed = i + 1000;
+    for (u32 i = 1; i <= SEEDS; i++) {
+        seed = i + SEEDS;
         begin(END - FIRST);
         stops = SOMETIMES;
         forgetful = true;
-        for (u32 n = 0; n < 1500; n++) {
-            while (frames_free_count())
-                give_frame();
+        for (u32 n = 0; n < RANDOM_LENGTH; n++) {
+            if (n % RENEW == 0)
+                give_back();
             struct step s = random_step();
-            if (n % 50 < END - FIRST - 1)
-                s = (struct step){&ops[OP_WRITE], FIRST + n % 50, rnd(2),
-                                  (FIRST + n % 50 + 1) << PAGE_SHIFT | PTE_P | PTE_W};
             run_real(&s);
             check_audit();
         }
