@@ -261,6 +261,7 @@ static void check_flags(struct audit *a, mfn_t m)
     } else {
         expect(a, m, "held for a validation that is none", word & FT_HELD, 0);
     }
+    expect(a, m, "flushing", word & FT_FLUSHING, 0);
     if (type == FT_DESC && used && !pv_desc_page_ok(m))
         complain(a, m, "descriptors that no guest may have", 0, 0);
 }

@@ -52,7 +52,7 @@ static inline int get_writable(struct frame *f)
 {
     u64 old = READ_ONCE(f->type);
     if (likely(frame_type_of(old) == FT_WRITABLE && (old & FT_COUNT) &&
-               (old & FT_COUNT) != FT_COUNT) &&
+               (old & FT_COUNT) != FT_COUNT && !(old & FT_FLUSHING)) &&
         __atomic_compare_exchange_n(&f->type, &old, old + 1, false, __ATOMIC_ACQ_REL,
                                     __ATOMIC_RELAXED))
         return 0;
@@ -208,6 +208,8 @@ static int type_claim(struct frame *f, enum frame_type type, u64 *before)
         if (!same && ((old & FT_COUNT) || (old & FT_PARTIAL)))
             return -EBUSY;
         new = same ? old + 1 : ((u64)type << FT_SHIFT) | (old & (FT_QUEUED | FT_HELD)) | 1;
+        if (!same && type == FT_WRITABLE && frame_type_of(old) != FT_NONE)
+            new |= FT_FLUSHING;
     } while (!__atomic_compare_exchange_n(&f->type, &old, new, true, __ATOMIC_ACQ_REL,
                                           __ATOMIC_RELAXED));
     *before = old;
@@ -371,13 +373,18 @@ static int claim_writable(struct frame *f)
 {
     u64 before;
     int rc = type_claim(f, FT_WRITABLE, &before);
-    if (rc != 0 || frame_type_of(before) == FT_WRITABLE)
+    if (rc != 0)
         return rc;
-    if (frame_type_of(before) != FT_NONE) {
+    if (frame_type_of(before) == FT_WRITABLE) {
+        // Without mmu_lock, another CPU may be between its claim and the end of its flush.
+        while (READ_ONCE(f->type) & FT_FLUSHING)
+            spin_wait();
+    } else if (frame_type_of(before) != FT_NONE) {
         // It was a table: no CPU may walk through it any more once it can be written.
         struct domain *d = domain_by_owner(f->owner);
         if (d)
             tlb_flush_since(&d->dirty, f->stamp);
+        type_set(f, 0, FT_FLUSHING);
     }
     return 0;
 }

@@ -283,12 +283,40 @@ static u32 rnd(u32 n)
 
 u32 tlb_clock_value = 1;
 
+void spin_wait(void)
+{
+    panic("waits"); // for a flush by another CPU, which is the test itself
+}
+
+// While a CPU flushes before it uses m as writable, another one tries that, too: it is let in only
+// when nothing is left to flush. True: it waits, its use counted.
+static bool another_waits(mfn_t m)
+{
+    volatile bool got = false;
+    if (FAKE_PANICS(got = frame_get_writable(m) == 0))
+        return true;
+    if (got) {
+        assert_int_equal(model.f[m.v].stale & ~(1u << FT_WRITABLE), 0);
+        frame_put_type(m);
+    }
+    return false;
+}
+
 void tlb_flush_since(const struct cpumask *mask, u32 stamp)
 {
+    bool waits[END] = {0};
     if ((s32)(flushed_at - stamp) > 0)
         return;
+    for (u64 m = FIRST; m < END && !forgetful; m++) {
+        u64 word = frame_of(MFN(m))->type;
+        if (frame_type_of(word) == FT_WRITABLE && word & FT_COUNT)
+            waits[m] = another_waits(MFN(m));
+    }
     flushed_at = ++tlb_clock_value;
     m_flush();
+    for (u64 m = FIRST; m < END; m++)
+        if (waits[m])
+            frame_put_type(MFN(m));
 }
 
 struct domain *domain_by_owner(u16 owner)
