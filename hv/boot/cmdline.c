@@ -259,7 +259,7 @@ static bool console_item_parse(const char *s, struct options *o)
     static const char *const names[] = {
         [CONSOLE_COM1] = "com1", [CONSOLE_COM2] = "com2", [CONSOLE_VGA] = "vga"};
 
-    for (u8 kind = 0; kind < ARRAY_SIZE(names); kind++) {
+    for (u32 kind = 0; kind < ARRAY_SIZE(names); kind++) {
         size_t len = strlen(names[kind]);
         char half = s[0] ? s[strnlen(s, len)] : 0;
         bool halved = kind != CONSOLE_VGA && (half == 'H' || half == 'L') && !s[len + 1];
@@ -847,11 +847,9 @@ static void word_apply(struct reader *r, struct options *o)
     opt = option_find(name);
     if (opt)
         expected = option_apply(opt, value, false, o);
-    else if (ignored_find(r, name))
-        return;
-    else if (positive && (opt = option_find(positive)) != NULL)
+    else if (!ignored_find(r, name) && positive && (opt = option_find(positive)) != NULL)
         expected = option_apply(opt, value, true, o);
-    else if (positive && ignored_find(r, positive))
+    else if (ignored_find(r, name) || (positive && ignored_find(r, positive)))
         return;
     else {
         printk(LOG_WARN, "command line: ignoring unknown option '%s'", r->word);

@@ -33,7 +33,7 @@ static void print_stack(struct vcpu *v, u64 sp)
 {
     u64 word;
     for (u32 i = 0; i < STACK_WORDS && guest_word(v, sp + i * 8, &word); i++)
-        printk(LOG_ERR, "   stack %016llx: %016llx", (ull)(sp + i * 8), (ull)word);
+        printk(LOG_ERR, "   stack %016llx: %016llx", (ull)sp + i * 8, (ull)word);
 }
 
 // Only what was built with frame pointers shows something here.

@@ -123,7 +123,9 @@ static u64 next(struct cursor *c, unsigned n)
     }
     memcpy(&v, c->ctx->insn + c->pos, n);
     c->pos = (u8)(c->pos + n);
-    return n == 8 ? v : (u64)((s64)(v << (64 - 8 * n)) >> (64 - 8 * n));
+    if (n == 0 || n == 8)
+        return v;
+    return (u64)((s64)(v << (64 - 8 * n)) >> (64 - 8 * n));
 }
 
 // In 64-bit code the prefixes of the segments without a base do nothing, not even undo another.

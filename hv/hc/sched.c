@@ -112,13 +112,12 @@ static long op_watchdog(struct vcpu *cur, void *arg)
         return -EINVAL;
     long rc = 0;
     spin_lock(&d->lock);
-    if (id == 0 && w->timeout == 0) {
-        rc = -EINVAL;
-    } else if (id == 0) {
+    bool running = id != 0 && (d->watchdog_used >> (id - 1) & 1);
+    if (id == 0 && w->timeout != 0) {
         while (id < DOMAIN_WATCHDOGS && d->watchdog_used >> id & 1)
             id++;
         rc = id < DOMAIN_WATCHDOGS ? (long)++id : -ENOSPC;
-    } else if (!(d->watchdog_used >> (id - 1) & 1)) {
+    } else if (!running) {
         rc = -EINVAL;
     }
     if (rc >= 0) {

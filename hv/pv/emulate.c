@@ -174,8 +174,6 @@ static enum emul_rc read_msr(struct emul_ctxt *c, u32 msr, u64 *val)
     case MSR_KERNEL_GS_BASE:
     case MSR_PAT:
     case MSR_TSC:
-        *val = rdmsr(msr);
-        return EMUL_OK;
     case MSR_EFER:
         *val = rdmsr(msr);
         return EMUL_OK;
@@ -476,6 +474,7 @@ static bool emulate_ptwrite(struct vcpu *v, struct emul_ctxt *c, u64 address, ma
         ((emul_mem_addr(c, &in).v ^ address) & PAGE_MASK) != 0)
         return false;
     enum emul_rc rc = emul_execute(c, &in);
+    c->opaque = NULL;
     return rc == EMUL_OK || rc == EMUL_RETRY;
 }
 

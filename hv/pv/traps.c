@@ -68,7 +68,7 @@ static inline struct bounce bounce_start(struct vcpu *v, const struct cpu_regs *
         b.cs = r->cs;
         pv_toggle_mode(v);
     }
-    b.cs |= (u64)masked << 32;
+    b.cs |= masked ? (u64)1 << 32 : 0; // saved_upcall_mask
     return b;
 }
 

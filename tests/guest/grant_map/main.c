@@ -127,6 +127,7 @@ static void check_copy(void)
 
 void test_main(void)
 {
+    CHECK_RC(hc_grant_table_op(GNTTABOP_map_grant_ref, (void *)0x10, 1), -EFAULT);
     setup();
     check_writable();
     check_pte();

@@ -78,7 +78,6 @@ static void check_errors(void)
 {
     CHECK_RC(hc_grant_table_op(GNTTABOP_query_size, (void *)0x10, 1), -EFAULT);
     CHECK_RC(hc_grant_table_op(GNTTABOP_setup_table, (void *)0x10, 1), -EFAULT);
-    CHECK_RC(hc_grant_table_op(GNTTABOP_map_grant_ref, (void *)0x10, 1), -EFAULT);
     CHECK_RC(hc_grant_table_op(GNTTABOP_query_size, NULL, 2), -EINVAL); // one at a time
     CHECK_RC(hc_grant_table_op(99, NULL, 0), -ENOSYS);
 }
