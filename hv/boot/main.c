@@ -31,6 +31,19 @@ struct options options;
 
 NORETURN void wirt_main(u32 magic, u32 info);
 
+// Options whose machinery does not exist are named, so that nobody relies on them.
+static void note_options(const struct options *o)
+{
+    if (o->watchdog != WATCHDOG_OFF)
+        printk(LOG_WARN, "watchdog: there is no NMI watchdog yet; the option has no effect");
+    if (o->iommu.enable && o->iommu.force)
+        printk(LOG_WARN, "iommu: there is no IOMMU driver yet; dom0's devices reach all memory");
+    if (o->sched[0] && strcmp(o->sched, "bvt") != 0)
+        printk(LOG_WARN, "sched=%s: the scheduler is bvt", o->sched);
+    if (o->dom0_kind == DOM0_PVH)
+        printk(LOG_WARN, "dom0=pvh: domain 0 is always PV");
+}
+
 static void print_memory(void)
 {
     u64 ram = 0;
@@ -117,6 +130,7 @@ void wirt_main(u32 magic, u32 info)
     if (error)
         give_up("cannot boot", error);
     printk(LOG_INFO, "command line: %s", boot_info.cmdline);
+    note_options(&options);
     cpu_probe();
     cpu_features.smep &= options.smep == GUARD_ON;
     cpu_features.smap &= options.smap == GUARD_ON;

@@ -2,7 +2,7 @@
 // Memory at boot: from the firmware's map to the final address space, frame table, M2P and a filled
 // frame allocator.
 #include "abi/errno.h"
-#include "boot/info.h"
+#include "boot/globals.h"
 #include "cpu/cpu.h"
 #include "cpu/x86.h"
 #include "io/vga.h"
@@ -122,6 +122,16 @@ static void map_big(u64 va, u64 alias, u64 bytes)
     }
 }
 
+// mem=: what lies above does not exist.
+static void limit_ram(struct boot_info *bi, u64 limit)
+{
+    for (u32 i = 0; limit && i < bi->e820_count; i++) {
+        struct e820_entry *e = &bi->e820[i];
+        if (e->type == E820_RAM && e->addr + e->size > limit)
+            e->size = e->addr < limit ? limit - e->addr : 0;
+    }
+}
+
 static void find_ram(struct boot_info *bi)
 {
     for (u32 i = 0; i < bi->e820_count; i++) {
@@ -190,6 +200,7 @@ static void share_l4_slots(void)
 
 void memory_init(struct boot_info *bi)
 {
+    limit_ram(bi, options.mem);
     find_ram(bi);
     idle_cr3 = boot_alloc(PAGE_SIZE).v;
     // Every slot gets its L3 now, so that address spaces made later share what is added below.

@@ -326,7 +326,8 @@ static void write_start_info(struct build *b)
         si->mod_len = b->initrd->size;
         si->flags |= initrd_by_pfn ? SIF_MOD_START_PFN : 0;
     }
-    strlcpy((char *)si->cmd_line, b->kernel->args, sizeof(si->cmd_line));
+    snprintf((char *)si->cmd_line, sizeof(si->cmd_line), "%s%s%s", b->kernel->args,
+             options.dom0_extra ? " " : "", options.dom0_extra ? options.dom0_extra : "");
     struct dom0_vga_console_info *vga = (void *)(si + 1);
     if (describe_screen(vga)) {
         si->console.dom0.info_off = sizeof(*si);

@@ -155,14 +155,18 @@ long hc_mmu_update(struct vcpu *cur, u64 reqs, u64 count, u64 pdone, u64 foreign
 
 // --- TLB flushes of the guest's choice ---
 
-// The CPUs on which the vCPUs of a bitmap run or ran last.
+// The CPUs that run vCPUs of a bitmap. Those that wait will load their tables, and so flush, when
+// they run again.
 static void cpus_of_vcpus(const struct domain *d, const u64 *vcpus, struct cpumask *out)
 {
     memset(out, 0, sizeof(*out));
     struct vcpu *v;
     for_each_vcpu (d, v)
-        if (vcpus[v->id.v / 64] >> (v->id.v % 64) & 1)
-            cpumask_set(out, READ_ONCE(v->cpu));
+        if (vcpus[v->id.v / 64] >> (v->id.v % 64) & 1) {
+            u32 cpu = READ_ONCE(v->cpu);
+            if (cpumask_test(&d->dirty, cpu))
+                cpumask_set(out, cpu);
+        }
 }
 
 static int read_vcpu_mask(const struct domain *d, guest_ptr p, u64 *vcpus)

@@ -16,7 +16,7 @@
 #include "pv/mmu.h"
 #include "pv/pv.h"
 
-enum { ENTRIES = 512, WINDOW_MAX = 65536, WINDOW_MIN = 256, LINES_MAX = 40 };
+enum { ENTRIES = 512, WINDOW_MAX = 65536, WINDOW_MIN = 4096, LINES_MAX = 40 };
 
 typedef unsigned long long ull;
 
@@ -297,7 +297,8 @@ static void audit_window(struct audit *a)
             compare(a, MFN(i));
 }
 
-// Once the domain has taken all memory, there may be a page left.
+// When the domain has taken nearly all memory, in more and smaller parts; but not in so many that
+// it takes seconds.
 static struct tally *alloc_tally(u64 *window)
 {
     for (*window = MIN(frame_count, (u64)WINDOW_MAX);; *window /= 2) {

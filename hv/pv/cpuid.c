@@ -41,7 +41,8 @@ static void basic_1(const struct vcpu *v, u32 r[4])
     r[2] = (r[2] & ~HIDE_1_ECX) | BIT(31);                 // runs on a hypervisor
     if (cpu_features.xsave)
         r[2] |= BIT(27); // OSXSAVE: XGETBV works
-    r[3] = (r[3] & ~HIDE_1_EDX) | BIT(9);
+    u32 mce = v->dom->privileged ? r[3] & (BIT(7) | BIT(14)) : 0; // it reads errors by hypercall
+    r[3] = (r[3] & ~HIDE_1_EDX) | BIT(9) | mce;
 }
 
 static void xstate(u32 sub, u32 r[4])

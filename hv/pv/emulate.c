@@ -181,6 +181,8 @@ static enum emul_rc read_msr(struct emul_ctxt *c, u32 msr, u64 *val)
         *val = v->dom->privileged ? rdmsr(msr) : 0;
         return EMUL_OK;
     case MSR_TSC_AUX:
+    case 0x179: // machine check: no banks, nothing wrong
+    case 0x17a:
         *val = 0;
         return EMUL_OK;
     case 0x8b:       // microcode level
@@ -227,6 +229,7 @@ static enum emul_rc write_msr(struct emul_ctxt *c, u32 msr, u64 val)
     case MSR_SYSENTER_ESP:
     case MSR_SYSENTER_EIP: // callbacks are registered by hypercall; kernels write these as well
     case 0x8b:
+    case 0x17a:
     case 0x1a0:
     case 0xc0011029:
     case 0xc0010015:
