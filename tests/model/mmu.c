@@ -2,9 +2,9 @@
 // CFLAGS: -include unit/hc_extents_world.h
 // SPDX-License-Identifier: MIT
 // Typed frames against a reference model that is small enough to be seen to be right: one domain,
-// five frames, three slots of each table. All sequences of operations up to a length on three
-// frames, then long random ones on all. After every step: same answer, same counts and contents, no
-// contradiction found by the audit, no translation left that the frame's type forbids.
+// five frames, three slots of each table. All sequences of operations up to a length on two and
+// three frames, then long random ones on all. After every step: same answer, same counts and
+// contents, no contradiction found by the audit, no translation left that the frame's type forbids.
 //
 // The model knows no restarts. The code under test is told to stop at every occasion, at random or
 // never; what stopped is asked again, as a guest's hypercall is. In the "forgetful" runs it is
@@ -32,7 +32,7 @@ enum {
     SLOT_OURS = 1,
     WRITERS_MAX = 3
 };
-enum { KERNEL, USER, LENGTH_MAX = 4 };
+enum { KERNEL, USER };
 static const u32 slots[SLOTS] = {0, [SLOT_OURS] = HV_L4_FIRST, 511}; // in the order of validation
 
 #define BIT62     ((u64)1 << 62)
@@ -497,7 +497,7 @@ static int run_real(const struct step *s)
 {
     int rc;
     do {
-        rc = mmu_drain(&dom);
+        rc = forgetful && rnd(2) ? 0 : mmu_drain(&dom); // not between requests of one batch
         if (rc == 0)
             rc = s->op->real(s->m, s->a, s->b);
     } while (rc == -ERESTART_HC && !(forgetful && rnd(3) == 0));
@@ -584,6 +584,7 @@ static void give_frame(void)
     model.f[m.v] = (struct model_frame){.owned = true, .allocated = true, .refs = 1};
 }
 
+// The domain owns the first `frames` frames.
 static void begin(u32 frames)
 {
     memset(&model, 0, sizeof(model));
@@ -597,8 +598,12 @@ static void begin(u32 frames)
         vcpu.pv.gdt_frame[i] = MFN_NONE;
     for (u32 i = 0; i < PV_LDT_FRAMES; i++)
         vcpu.pv.ldt_frame[i] = MFN_NONE;
-    for (u32 i = 0; i < frames; i++)
+    for (u32 i = FIRST; i < END; i++)
         give_frame();
+    for (u32 m = FIRST + frames; m < END; m++) {
+        assert_int_equal(frame_drop_allocated(MFN(m), &dom), 0);
+        model.f[m] = (struct model_frame){0};
+    }
 }
 
 // A validation that the guest forgot is carried to its end, or refused.
@@ -648,7 +653,7 @@ static void finish(void)
 
 // ---- All short sequences ----
 
-enum { SHORT_FRAMES = 3, STEPS_MAX = 128 };
+enum { STEPS_MAX = 128 };
 static struct step step_all[STEPS_MAX];
 static u32 steps;
 
@@ -658,12 +663,12 @@ static void add_step(u32 op, u64 m, u64 a, u64 b)
     step_all[steps++] = (struct step){&ops[op], m, a, b};
 }
 
-static void list_steps(u32 low, u32 high)
+static void list_steps(u32 frames, u32 low, u32 high)
 {
     steps = 0;
-    for (u64 m = FIRST; m < FIRST + SHORT_FRAMES; m++) {
+    for (u64 m = FIRST; m < FIRST + frames; m++) {
         add_step(OP_WRITE, m, 0, 0);
-        for (u64 to = FIRST; to < FIRST + SHORT_FRAMES; to++) {
+        for (u64 to = FIRST; to < FIRST + frames; to++) {
             add_step(OP_WRITE, m, 0, to << PAGE_SHIFT | PTE_P);
             add_step(OP_WRITE, m, 0, to << PAGE_SHIFT | PTE_P | PTE_W);
         }
@@ -730,17 +735,15 @@ static void explore(u32 length)
 static void short_sequences(void **state)
 {
     static const struct {
-        u32 low, high, stops, length;
+        u32 frames, length, low, high, stops;
     } rows[] = {
-        {FT_L1, FT_L2, NEVER, LENGTH_MAX},
-        {FT_L1, FT_L2, ALWAYS, LENGTH_MAX},
-        {FT_L2, FT_L3, ALWAYS, LENGTH_MAX},
-        {FT_L3, FT_L4, ALWAYS, LENGTH_MAX},
+        {3, 3, FT_L1, FT_L2, NEVER},  {3, 3, FT_L1, FT_L2, ALWAYS}, {3, 3, FT_L2, FT_L3, ALWAYS},
+        {3, 3, FT_L3, FT_L4, ALWAYS}, {2, 4, FT_L1, FT_L2, ALWAYS}, {2, 4, FT_L3, FT_L4, NEVER},
     };
     for (u32 i = 0; i < ARRAY_SIZE(rows); i++) {
-        begin(SHORT_FRAMES);
+        begin(rows[i].frames);
         stops = rows[i].stops;
-        list_steps(rows[i].low, rows[i].high);
+        list_steps(rows[i].frames, rows[i].low, rows[i].high);
         explore(rows[i].length);
         finish();
     }
@@ -854,6 +857,28 @@ static void forgetful_sequences(void **state)
     }
 }
 
+// Requests of one batch: a table whose invalidation has stopped is used again, and that stops, too.
+// It is on the deferred list and held; draining must let go of both.
+static void queued_and_held(void **state)
+{
+    const u64 both = FT_QUEUED | FT_HELD;
+    struct frame *l2 = frame_of(MFN(FIRST));
+    begin(2);
+    stops = ALWAYS;
+    for (u32 s = 0; s < 2; s++)
+        run(&(struct step){&ops[OP_WRITE], FIRST, s, (FIRST + 1) << PAGE_SHIFT | PTE_P});
+    run(&(struct step){&ops[OP_PIN], FIRST, FT_L2, 0});
+    assert_int_equal(mmu_unpin(&dom, MFN(FIRST)), 0);
+    assert_int_equal(mmu_pin(&dom, MFN(FIRST), FT_L2), -ERESTART_HC);
+    assert_int_equal(l2->type & both, both);
+    check_audit();
+    while (mmu_drain(&dom) == -ERESTART_HC)
+        check_audit();
+    check_audit();
+    assert_int_equal(l2->count, 1 | FRAME_ALLOCATED);
+    finish();
+}
+
 // ---- The audit itself ----
 
 // A good state with one word made wrong: it must be seen.
@@ -907,10 +932,9 @@ static void audit_sees(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(audit_sees),
-        cmocka_unit_test(short_sequences),
-        cmocka_unit_test(random_sequences),
-        cmocka_unit_test(forgetful_sequences),
+        cmocka_unit_test(audit_sees),       cmocka_unit_test(short_sequences),
+        cmocka_unit_test(random_sequences), cmocka_unit_test(forgetful_sequences),
+        cmocka_unit_test(queued_and_held),
     };
     return cmocka_run_group_tests(tests, group_setup, NULL);
 }
