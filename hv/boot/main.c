@@ -94,6 +94,7 @@ static void start(void)
     cpu_count = 1;
     cpus[0].online = 1;
     cpu_setup();
+    cpu_warn_meltdown();
     timers_init();
     sched_init();
     irqs_init();

@@ -42,6 +42,7 @@ enum msr {
     MSR_TSC = 0x10,
     MSR_APIC_BASE = 0x1b,
     MSR_MTRRCAP = 0xfe,
+    MSR_ARCH_CAPABILITIES = 0x10a,
     MSR_SYSENTER_CS = 0x174,
     MSR_SYSENTER_ESP = 0x175,
     MSR_SYSENTER_EIP = 0x176,
@@ -121,6 +122,8 @@ static inline u64 rdtsc(void)
     __asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
     return ((u64)hi << 32) | lo;
 }
+
+enum { ARCH_CAP_RDCL_NO = 1 << 0 }; // not open to Meltdown
 
 struct cpuid_regs {
     u32 a, b, c, d;
