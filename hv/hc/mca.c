@@ -10,16 +10,26 @@
 #include "hc/table.h"
 #include "lib/string.h"
 
+#define LAST_COMMAND 6 // XEN_MC_inject_v2, which the header shows only to tools
+
+// One of the two kinds is named; with ACK an earlier fetch is acknowledged and nothing is written.
 static long fetch(struct vcpu *cur, void *arg)
 {
     struct xen_mc_fetch *a = arg;
+    u32 kind = a->flags & ~(u32)XEN_MC_ACK;
     (void)cur;
+    if (kind != XEN_MC_NONURGENT && kind != XEN_MC_URGENT)
+        return -EINVAL;
+    if (a->flags & XEN_MC_ACK)
+        return 0;
+    if (guest_ptr_null(GUEST_HANDLE(a->data)))
+        return -EINVAL;
     a->flags = XEN_MC_NODATA;
     a->fetch_id = 0;
     return 0;
 }
 
-// Without an array only the number of CPUs is told.
+// Without an array only the number of CPUs is told. An array of no elements is a mistake.
 static long physcpuinfo(struct vcpu *cur, void *arg)
 {
     struct xen_mc_physcpuinfo *a = arg;
@@ -31,6 +41,8 @@ static long physcpuinfo(struct vcpu *cur, void *arg)
     a->ncpus = cpu_count;
     if (guest_ptr_null(array))
         return 0;
+    if (!wanted)
+        return -EINVAL;
     a->ncpus = wanted;
     for (u32 i = 0; i < wanted; i++) {
         struct mcinfo_logical_cpu c = {
@@ -71,6 +83,9 @@ long hc_mca(struct vcpu *cur, u64 arg, u64 a1, u64 a2, u64 a3, u64 a4)
         return -EFAULT;
     if (head.interface_version != XEN_MCA_INTERFACE_VERSION)
         return -EACCES;
+    // A command the header does not have is -EINVAL, unlike in other hypercalls: guest test mca.
+    if (head.cmd < XEN_MC_fetch || head.cmd > LAST_COMMAND)
+        return -EINVAL;
     return hc_dispatch_op(hc_mca_ops, ARRAY_SIZE(hc_mca_ops), cur, head.cmd,
                           guest_ptr_add(GUEST_PTR(arg), sizeof(head)));
 }

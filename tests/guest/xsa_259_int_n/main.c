@@ -5,8 +5,7 @@
 // the vector. What must hold: each of the 256 vectors, from user mode and from the kernel, with no
 // handler or one that may not be called, is the guest's #GP at the instruction.
 //
-// ORACLE: QEMU's TCG reports int n through a gate of ring 0 with a wrong error code that it
-// believes; its int 0x80 ignores the DPL
+// ORACLE: QEMU gives int n a wrong error code; Xen's int 0x80 ignores the level of the entry
 #include "lib/guest.h"
 
 const char test_title[] = "every software interrupt without a handler";
