@@ -445,7 +445,7 @@ static void set_canary(void)
 
 static const char *unpack_kernel(const struct kimage_payload *p, void **elf)
 {
-    u64 scratch_bytes = unpack_scratch_bytes(p->kind, p->data, p->bytes);
+    u64 scratch_bytes = unpack_scratch_bytes(p->kind);
     void *scratch = scratch_bytes ? temp_alloc(scratch_bytes) : NULL;
     *elf = temp_alloc(p->unpacked_bytes);
     const char *error = "not enough memory to unpack the dom0 kernel; give the machine more";

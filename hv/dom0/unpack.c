@@ -2,15 +2,15 @@
 // Decompressors behind one call; see unpack.h.
 //
 // lz4 and lzo are our own: liblz4's decoder is one object with its 50 KiB of compressors, and
-// liblzo2 is GPL. Sources: lz4_Block_format.md and lz4_Frame_format.md ("Legacy frame") of the LZ4
-// project; Linux Documentation/staging/lzo.rst for LZO1X. Of the latter lzop emits version 0 only.
+// liblzo2 is GPL. So are xz and lzma (unxz.c), because liblzma takes too long. Sources:
+// lz4_Block_format.md and lz4_Frame_format.md ("Legacy frame") of the LZ4 project; Linux
+// Documentation/staging/lzo.rst for LZO1X. Of the latter lzop emits version 0 only.
 #include "dom0/unpack.h"
 
+#include "dom0/unxz.h"
 #include "lib/string.h"
 
 #define ZSTD_STATIC_LINKING_ONLY // ZSTD_initStaticDCtx: we do link statically
-#include <bzlib.h>
-#include <lzma.h>
 #include <zlib.h>
 #include <zstd.h>
 #include <zstd_errors.h>
@@ -108,41 +108,20 @@ static const char *unpack_gzip(struct job *j)
 
 // xz and lzma
 
-static void *xz_alloc(void *arena, size_t items, size_t size)
+static const char *unpack_lzma_with(struct job *j, __typeof__(unxz) *decoder)
 {
-    u64 bytes;
+    void *work = arena_alloc(&j->arena, unxz_work_bytes);
 
-    if (__builtin_mul_overflow(items, size, &bytes))
-        return NULL;
-    return arena_alloc(arena, bytes);
-}
-
-static void xz_free(void *arena, void *p)
-{
-    (void)arena;
-    (void)p;
-}
-
-static const char *xz_run(struct job *j, lzma_stream *s)
-{
-    lzma_ret rc;
-
-    s->next_in = j->src;
-    s->avail_in = j->src_len;
-    s->next_out = j->dst;
-    s->avail_out = j->dst_cap;
-    do
-        rc = lzma_code(s, LZMA_FINISH);
-    while (rc == LZMA_OK);
-    j->out_len = s->total_out;
-    switch (rc) {
-    case LZMA_STREAM_END:
-        return NULL;
-    case LZMA_MEM_ERROR:
-    case LZMA_MEMLIMIT_ERROR:
+    if (!work)
         return no_scratch;
-    case LZMA_BUF_ERROR:
-        return s->avail_out ? corrupt : too_long;
+    switch (decoder(j->src, j->src_len, j->dst, j->dst_cap, &j->out_len, work)) {
+    case UNXZ_DONE:
+        return NULL;
+    case UNXZ_TOO_LONG:
+        return too_long;
+    case UNXZ_FOREIGN:
+        return "kernel's xz or lzma file uses a filter or check that Wirt does not unpack; use "
+               "x86 and LZMA2 with CRC32 or CRC64, or gzip, zstd, lz4 or lzo";
     default:
         return corrupt;
     }
@@ -150,47 +129,12 @@ static const char *xz_run(struct job *j, lzma_stream *s)
 
 static const char *unpack_xz(struct job *j)
 {
-    lzma_allocator mem = {xz_alloc, xz_free, &j->arena};
-    lzma_stream s = LZMA_STREAM_INIT;
-
-    s.allocator = &mem;
-    if (lzma_stream_decoder(&s, UINT64_MAX, 0) != LZMA_OK)
-        return no_scratch;
-    return xz_run(j, &s);
+    return unpack_lzma_with(j, unxz);
 }
 
 static const char *unpack_lzma(struct job *j)
 {
-    lzma_allocator mem = {xz_alloc, xz_free, &j->arena};
-    lzma_stream s = LZMA_STREAM_INIT;
-
-    s.allocator = &mem;
-    if (lzma_alone_decoder(&s, UINT64_MAX) != LZMA_OK)
-        return no_scratch;
-    return xz_run(j, &s);
-}
-
-// What the filters of the first block ask for; Linux's xz files have one block.
-static u64 xz_memory(const u8 *src, u64 len)
-{
-    u8 mem[2048] ALIGNED(ARENA_ALIGN); // options of up to four filters, about 100 bytes each
-    struct arena a = arena_over(mem, sizeof(mem));
-    lzma_allocator alloc = {xz_alloc, xz_free, &a};
-    lzma_filter filters[LZMA_FILTERS_MAX + 1];
-    lzma_block block = {.version = 1, .check = LZMA_CHECK_NONE, .filters = filters};
-    u64 need;
-
-    if (len <= LZMA_STREAM_HEADER_SIZE)
-        return 0;
-    src += LZMA_STREAM_HEADER_SIZE;
-    len -= LZMA_STREAM_HEADER_SIZE;
-    block.header_size = lzma_block_header_size_decode(*src);
-    if (*src == 0 || block.header_size > len)
-        return 0;
-    if (lzma_block_header_decode(&block, &alloc, src) != LZMA_OK)
-        return 0;
-    need = lzma_raw_decoder_memusage(filters);
-    return need == UINT64_MAX ? 0 : need;
+    return unpack_lzma_with(j, unlzma);
 }
 
 // zstd
@@ -215,31 +159,11 @@ static const char *unpack_zstd(struct job *j)
     return ZSTD_getErrorCode(rc) == ZSTD_error_dstSize_tooSmall ? too_long : corrupt;
 }
 
-// bzip2
-
-static void *bzip2_alloc(void *arena, int items, int size)
-{
-    return arena_alloc(arena, (u64)items * (u64)size);
-}
-
 static const char *unpack_bzip2(struct job *j)
 {
-    bz_stream b = {.bzalloc = bzip2_alloc, .bzfree = zlib_free, .opaque = &j->arena};
-    int rc;
-
-    b.next_in = (char *)(uintptr_t)j->src; // read only
-    b.avail_in = (u32)j->src_len;
-    b.next_out = (char *)j->dst;
-    b.avail_out = (u32)j->dst_cap;
-    if (BZ2_bzDecompressInit(&b, 0, 0) != BZ_OK)
-        return no_scratch;
-    rc = BZ2_bzDecompress(&b);
-    j->out_len = j->dst_cap - b.avail_out;
-    if (rc == BZ_STREAM_END)
-        return NULL;
-    if (rc == BZ_MEM_ERROR)
-        return no_scratch;
-    return rc == BZ_OK && !b.avail_out ? too_long : corrupt;
+    (void)j;
+    return "kernel is packed with bzip2, which Wirt does not unpack; use gzip, xz, zstd, lz4, lzma "
+           "or lzo";
 }
 
 // lz4 and lzo: a block is a row of literals and of copies from what was written before. Any read
@@ -562,21 +486,16 @@ bool unpack_identify(const void *src, u64 src_len, enum compression *kind)
     return false;
 }
 
-u64 unpack_scratch_bytes(enum compression kind, const void *src, u64 src_len)
+u64 unpack_scratch_bytes(enum compression kind)
 {
-    const u8 *p = src;
-
     switch (kind) {
     case COMPRESSION_GZIP:
         return SCRATCH_SLACK;
     case COMPRESSION_ZSTD:
         return ZSTD_estimateDCtxSize() + SCRATCH_SLACK;
-    case COMPRESSION_BZIP2:
-        return (4 << 20) + SCRATCH_SLACK; // 4 bytes per byte of a 900 kB block
     case COMPRESSION_XZ:
-        return xz_memory(src, src_len) + SCRATCH_SLACK;
     case COMPRESSION_LZMA:
-        return (src_len < 5 ? 0 : le32(p + 1)) + (u64)SCRATCH_SLACK;
+        return unxz_work_bytes + 2 * ARENA_ALIGN;
     default:
         return 0;
     }
@@ -588,7 +507,7 @@ const char *unpack(enum compression kind, const void *src, u64 src_len, void *ds
     struct job j = {src, src_len, dst, dst_cap, 0, arena_over(scratch, scratch_len)};
     const char *error;
 
-    // zlib and bzip2 count in 32 bits.
+    // zlib counts in 32 bits, and so do the positions of LZMA.
     if (src_len > UINT32_MAX || dst_cap > UINT32_MAX)
         return "kernel is larger than 4 GiB";
     if (kind != COMPRESSION_NONE && !method_matches(&methods[kind], src, src_len))

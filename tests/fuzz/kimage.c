@@ -1,5 +1,5 @@
-// SOURCES: hv/dom0/kimage.c hv/dom0/unpack.c
-// LIBS: -llzma -lzstd -lz -lbz2
+// SOURCES: hv/dom0/kimage.c hv/dom0/unpack.c $(UNXZ_SOURCES)
+// LIBS: -lzstd -lz
 // SPDX-License-Identifier: MIT
 // Feeds arbitrary bytes to the way a boot module takes: payload, unpacking, ELF, notes, loading.
 //
@@ -49,7 +49,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
     if (kimage_find_payload(data, size, &p) || p.unpacked_bytes > UNPACKED_MAX)
         return 0;
     check(p.data >= data && p.bytes <= size - (u64)(p.data - data));
-    (void)unpack_scratch_bytes(p.kind, p.data, p.bytes);
+    (void)unpack_scratch_bytes(p.kind);
     elf = malloc(p.unpacked_bytes);
     if (!kimage_unpack(&p, elf, scratch, sizeof(scratch)))
         parse_and_load(elf, p.unpacked_bytes);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Writes the seeds of tests/fuzz/kimage.c beside itself: one small kernel, in each wrapping.
 
-Needs gzip, xz, zstd, lz4 and bzip2 in PATH; lzo is written out by hand.
+Needs gzip, xz, zstd and lz4 in PATH; lzo is written out by hand.
 """
 import pathlib
 import struct
@@ -94,7 +94,6 @@ def main():
         "bz-lzma": bzimage(pack("xz -c --format=lzma --lzma1=dict=64KiB", kernel) + size),
         "bz-zstd": bzimage(pack("zstd -qc19", kernel) + size),
         "bz-lz4": bzimage(pack("lz4 -qlc9", kernel) + size),
-        "bz-bzip2": bzimage(pack("bzip2 -c1", kernel) + size),
         "bz-lzo": bzimage(lzo(kernel) + size),
     }
     for name, data in seeds.items():
