@@ -34,7 +34,6 @@ struct vcpu {
     struct vcpu_info *info; // [c] hypervisor mapping; valid for the vCPU's whole life
     bool info_registered;   // [d]
 
-    struct pv_vcpu pv;
     u64 hc_arg[5];     // [c] arguments of the call under way in a multicall (hc/continue.h)
     bool in_multicall; // [c]
 
@@ -53,6 +52,8 @@ struct vcpu {
 
     struct timer singleshot, periodic, poll;
     u64 period; // [c] ns, 0: none
+
+    struct pv_vcpu pv; // last: its end is a page that is seldom touched
 };
 
 enum { DOMAIN_WATCHDOGS = 2 };

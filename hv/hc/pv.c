@@ -231,14 +231,16 @@ long hc_vm_assist(struct vcpu *cur, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4)
     u32 type = (u32)a1;
     if (type >= 64 || !(known >> type & 1))
         return -EINVAL;
-    switch ((u32)a0) {
-    case VMASST_CMD_enable:
-        __atomic_fetch_or(&cur->dom->vm_assist, one << type, __ATOMIC_RELAXED);
-        return 0;
-    case VMASST_CMD_disable:
-        __atomic_fetch_and(&cur->dom->vm_assist, ~(one << type), __ATOMIC_RELAXED);
-        return 0;
-    default:
+    bool on = (u32)a0 == VMASST_CMD_enable;
+    if (!on && (u32)a0 != VMASST_CMD_disable)
         return -ENOSYS;
-    }
+    if (on)
+        __atomic_fetch_or(&cur->dom->vm_assist, one << type, __ATOMIC_RELAXED);
+    else
+        __atomic_fetch_and(&cur->dom->vm_assist, ~(one << type), __ATOMIC_RELAXED);
+    struct vcpu *v;
+    for_each_vcpu (cur->dom, v)
+        if (type == VMASST_TYPE_architectural_iopl)
+            WRITE_ONCE(v->pv.architectural_iopl, on);
+    return 0;
 }

@@ -40,7 +40,7 @@ static void basic_1(const struct vcpu *v, u32 r[4])
     r[1] = (r[1] & 0x0000ffff) | v->id.v << 25 | 1u << 16; // one logical CPU, its own APIC id
     r[2] = (r[2] & ~HIDE_1_ECX) | BIT(31);                 // runs on a hypervisor
     if (cpu_features.xsave)
-        r[2] |= BIT(27); // OSXSAVE: XGETBV works
+        r[2] |= BIT(27);                                          // OSXSAVE: XGETBV works
     u32 mce = v->dom->privileged ? r[3] & (BIT(7) | BIT(14)) : 0; // it reads errors by hypercall
     r[3] = (r[3] & ~HIDE_1_EDX) | BIT(9) | mce;
 }

@@ -47,7 +47,6 @@ struct pv_vcpu {
     u64 cr4;
     u64 dr[4], dr6, dr7;
     struct pv_callback event, failsafe, syscall, syscall32, sysenter, nmi;
-    struct pv_trap trap[256];
     mfn_t gdt_frame[PV_GDT_FRAMES]; // FT_DESC held; MFN_NONE: not present
     u32 gdt_entries;
     u64 ldt_base;
@@ -56,9 +55,11 @@ struct pv_vcpu {
     u64 xcr0;
     void *fpu; // XSAVE area
     bool nmi_pending, nmi_masked;
-    u64 iobmp;       // guest address of its I/O permission bitmap
-    u32 iobmp_ports; // its length in ports
-    u64 sysenter_cs;
+    u64 iobmp;               // guest address of its I/O permission bitmap
+    u32 iobmp_ports;         // its length in ports
+    bool architectural_iopl; // VMASST_TYPE_architectural_iopl, at hand
+    // Last, since it is a page long: what each entry and exit touches stays together.
+    struct pv_trap trap[256];
 };
 
 // --- pv/vcpu.c: state that a CPU loads and saves ---

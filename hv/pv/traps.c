@@ -45,7 +45,7 @@ void pv_set_trap(struct pv_vcpu *pv, const struct trap_info *t, u32 vector)
 // it is what PHYSDEVOP_set_iopl said.
 static bool shows_iopl(const struct vcpu *v)
 {
-    return v->dom->vm_assist >> VMASST_TYPE_architectural_iopl & 1;
+    return v->pv.architectural_iopl;
 }
 
 // Where a frame that is entered from the current mode goes, and what of the interrupted context it
