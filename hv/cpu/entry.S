@@ -283,7 +283,7 @@ END(load_seg_\name)
     LOAD_SEG es es
     LOAD_SEG fs fs
 
-// GS goes through the inactive base: swapgs, load, swapgs keeps the other base as it is.
+// Loading GS changes the active base; the caller chooses which that is, or writes it afterwards.
 FUNC(load_seg_gs)
 1:  mov %di, %gs
     mov $1, %eax

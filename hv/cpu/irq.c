@@ -19,7 +19,7 @@ void irqs_init(void)
     for (u32 i = 0; i < VECTORS; i++)
         spin_lock_init(&irqs[i].lock, LOCK_IRQ);
 }
-static spinlock_t alloc_lock = SPINLOCK_INIT(LOCK_IRQ - 1); // which vectors are free
+static spinlock_t alloc_lock = SPINLOCK_INIT(LOCK_VECTOR); // which vectors are free
 static u32 next_vector = VECTOR_FIRST_DEVICE; // [alloc_lock] where the next search begins
 
 static bool vector_free(u32 vector)

@@ -2,7 +2,8 @@
 // Ticket spin locks.
 //
 // 1. The hypervisor runs with interrupts off; it opens them only in idle and at preemption points
-//    (cpu_preempt_check), where no lock is held. So a lock needs no irqsave form.
+//    (preempt_wanted), where no lock above LOCK_MMU is held and no handler takes one up to there.
+//    So a lock needs no irqsave form.
 // 2. A CPU that waits for a lock serves TLB-flush requests of others (spin_wait), so waiting for a
 //    flush with a lock held cannot deadlock.
 // 3. Locks are taken in rising order of their number (lib/lock_order.h); debug builds check it.

@@ -255,7 +255,7 @@ static void ioapic_add(const struct acpi_info *acpi, const struct acpi_ioapic *a
 {
     struct ioapic *io = &ioapics[ioapic_count];
     *io = (struct ioapic){.base = a->addr, .gsi_base = a->gsi_base};
-    spin_lock_init(&io->lock, LOCK_IRQ + 1);
+    spin_lock_init(&io->lock, LOCK_IRQ_CHIP);
     io->regs = ioremap(a->addr, PAGE_SIZE, false);
     if (!io->regs)
         panic("no memory to map an IO-APIC");

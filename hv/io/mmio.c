@@ -16,7 +16,7 @@ struct range {
 };
 
 // mmio_permitted runs with LOCK_MMU held, mmio_reserve with LOCK_PHYSDEV.
-static spinlock_t lock = SPINLOCK_INIT(LOCK_IRQ - 2);
+static spinlock_t lock = SPINLOCK_INIT(LOCK_MMIO);
 static struct range ranges[RANGES_MAX]; // [lock]
 static u32 range_end;                   // [lock] behind the last one in use
 

@@ -325,7 +325,7 @@ int msi_create(const struct msi_wanted *want, struct msi **msi, struct irq **irq
     m->dev = d;
     m->entry = want->entry;
     m->count = want->count;
-    spin_lock_init(&m->lock, LOCK_IRQ + 1);
+    spin_lock_init(&m->lock, LOCK_IRQ_CHIP);
     ret = build(m, want);
     if (ret) {
         heap_free(m);

@@ -37,7 +37,7 @@ static struct pirq *new_pirq(struct domain *d, u32 number)
 {
     struct pirq *p = heap_new(struct pirq);
     if (p) {
-        spin_lock_init(&p->lock, LOCK_IRQ - 3);
+        spin_lock_init(&p->lock, LOCK_PIRQ);
         p->dom = d;
         p->number = number;
     }

@@ -27,7 +27,7 @@ enum pirq_wanted { PIRQ_ANY = -1 }; // any number will do
 extern spinlock_t physdev_lock; // LOCK_PHYSDEV
 
 struct pirq {
-    spinlock_t lock;    // LOCK_IRQ - 3
+    spinlock_t lock;    // LOCK_PIRQ
     struct domain *dom; // [i]
     u32 number;         // [i]
     u8 kind;            // [P] enum pirq_kind

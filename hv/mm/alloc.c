@@ -84,7 +84,7 @@ static u32 take_block(u32 order, mfn_t max, u32 *found)
 
 mfn_t frames_alloc(u32 order, mfn_t max)
 {
-    u32 have = 0, oldest = tlb_clock();
+    u32 have = 0, youngest = tlb_clock();
     if (order >= ORDERS)
         return MFN_NONE;
     spin_lock(&lock);
@@ -104,13 +104,13 @@ mfn_t frames_alloc(u32 order, mfn_t max)
         f->type = 0;
         f->owner = OWNER_HV;
         f->progress = 0;
-        if (i == 0 || (s32)(f->stamp - oldest) > 0)
-            oldest = f->stamp;
+        if (i == 0 || (s32)(f->stamp - youngest) > 0)
+            youngest = f->stamp;
     }
     spin_unlock(&lock);
     // Nobody may still reach the frames through a stale translation.
     struct cpumask all = {{~(u64)0, ~(u64)0}};
-    tlb_flush_since(&all, oldest);
+    tlb_flush_since(&all, youngest);
     return MFN(first);
 }
 

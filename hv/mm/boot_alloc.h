@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Memory before the frame allocator exists: takes pages from the RAM map, first fit upwards.
+// Memory before the frame allocator exists: takes pages from the RAM map, from the top down.
 #ifndef WIRT_MM_BOOT_ALLOC_H
 #define WIRT_MM_BOOT_ALLOC_H
 

@@ -30,7 +30,7 @@
 
 // One CPU's area: 256 KiB, naturally aligned, found from any stack pointer inside it.
 //   0x00000 guard    0x01000-0x07fff main stack, struct cpu_info at its top
-//   0x08000 guard    0x09000 NMI stack   0x0a000 guard  0x0b000 #DF stack
+//   0x08000 guard    0x09000 NMI stack   0x0a000 guard  0x0b000 #DF and #DB stacks
 //   0x0c000 guard    0x0d000 #MC stack   0x0e000 TSS    0x0f000 syscall stub (executable)
 //   0x10000 GDT window (64 KiB)          0x20000 LDT window (64 KiB)
 #define PERCPU_SHIFT     18

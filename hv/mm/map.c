@@ -12,7 +12,7 @@ enum { PRESENT = 1, TABLE = 0x63, USER = 4, LARGE = 0x80 };
 
 u64 idle_cr3;
 static u64 io_next = IOREMAP_BASE;
-static spinlock_t lock = SPINLOCK_INIT(LOCK_PCI + 1);
+static spinlock_t lock = SPINLOCK_INIT(LOCK_MAP);
 
 // The slot of va at `level` (1: 4 KiB page). Only the way to the guests' M2P is open to ring 3, so
 // that a recursive mapping does not show our tables.
