@@ -20,6 +20,16 @@ struct cpu_regs {
 
 STATIC_ASSERT(sizeof(struct cpu_regs) == 21 * 8);
 
+// Places of the general registers, in the order of their encoding in instructions.
+UNUSED static const u8 cpu_regs_offset[16] = {
+    offsetof(struct cpu_regs, rax), offsetof(struct cpu_regs, rcx), offsetof(struct cpu_regs, rdx),
+    offsetof(struct cpu_regs, rbx), offsetof(struct cpu_regs, rsp), offsetof(struct cpu_regs, rbp),
+    offsetof(struct cpu_regs, rsi), offsetof(struct cpu_regs, rdi), offsetof(struct cpu_regs, r8),
+    offsetof(struct cpu_regs, r9),  offsetof(struct cpu_regs, r10), offsetof(struct cpu_regs, r11),
+    offsetof(struct cpu_regs, r12), offsetof(struct cpu_regs, r13), offsetof(struct cpu_regs, r14),
+    offsetof(struct cpu_regs, r15),
+};
+
 enum rflags {
     RFLAGS_CF = 1u << 0,
     RFLAGS_ONE = 1u << 1, // always set

@@ -12,16 +12,6 @@
 enum { CR0_TS = 1 << 3, CR0_MSW = 0xf, CR0_MSW_CLEARABLE = 0xe };
 enum { MSR_TSC_AUX = 0xc0000103 };
 
-// In the order of the instruction encoding.
-static const u8 reg_offset[16] = {
-    offsetof(struct cpu_regs, rax), offsetof(struct cpu_regs, rcx), offsetof(struct cpu_regs, rdx),
-    offsetof(struct cpu_regs, rbx), offsetof(struct cpu_regs, rsp), offsetof(struct cpu_regs, rbp),
-    offsetof(struct cpu_regs, rsi), offsetof(struct cpu_regs, rdi), offsetof(struct cpu_regs, r8),
-    offsetof(struct cpu_regs, r9),  offsetof(struct cpu_regs, r10), offsetof(struct cpu_regs, r11),
-    offsetof(struct cpu_regs, r12), offsetof(struct cpu_regs, r13), offsetof(struct cpu_regs, r14),
-    offsetof(struct cpu_regs, r15),
-};
-
 static u64 truncate(u64 v, unsigned bytes)
 {
     return bytes >= 8 ? v : v & (((u64)1 << bytes * 8) - 1);
@@ -29,14 +19,14 @@ static u64 truncate(u64 v, unsigned bytes)
 
 static u64 reg_get(const struct cpu_regs *regs, u8 n)
 {
-    return *(const u64 *)(const void *)((const char *)regs + reg_offset[n]);
+    return *(const u64 *)(const void *)((const char *)regs + cpu_regs_offset[n & 15]);
 }
 
 // Writes the low bytes of a register. 32-bit writes clear the upper half, smaller ones keep the
 // rest: SDM 1 "General-Purpose Registers in 64-Bit Mode".
 static void reg_put(struct cpu_regs *regs, u8 n, u64 v, unsigned bytes)
 {
-    u64 *reg = (u64 *)(void *)((char *)regs + reg_offset[n]);
+    u64 *reg = (u64 *)(void *)((char *)regs + cpu_regs_offset[n & 15]);
     u64 low = truncate(v, bytes);
 
     *reg = bytes >= 4 ? low : (*reg - truncate(*reg, bytes)) | low;

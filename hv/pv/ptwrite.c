@@ -22,19 +22,9 @@ struct quick {
     u64 imm; // STORE of an immediate, AND8
 };
 
-// Places of the general registers in struct cpu_regs, in the order of their encoding.
-static const u8 reg_offset[16] = {
-    offsetof(struct cpu_regs, rax), offsetof(struct cpu_regs, rcx), offsetof(struct cpu_regs, rdx),
-    offsetof(struct cpu_regs, rbx), offsetof(struct cpu_regs, rsp), offsetof(struct cpu_regs, rbp),
-    offsetof(struct cpu_regs, rsi), offsetof(struct cpu_regs, rdi), offsetof(struct cpu_regs, r8),
-    offsetof(struct cpu_regs, r9),  offsetof(struct cpu_regs, r10), offsetof(struct cpu_regs, r11),
-    offsetof(struct cpu_regs, r12), offsetof(struct cpu_regs, r13), offsetof(struct cpu_regs, r14),
-    offsetof(struct cpu_regs, r15),
-};
-
 static u64 *gpr(struct cpu_regs *r, u8 n)
 {
-    return (u64 *)(void *)((u8 *)r + reg_offset[n & 15]);
+    return (u64 *)(void *)((u8 *)r + cpu_regs_offset[n & 15]);
 }
 
 // Bytes of ModRM, SIB and displacement; 0 for a register operand.
