@@ -127,15 +127,16 @@ static void lzma_chunk(struct unxz *x, u64 unpacked, u64 packed)
     const u8 *end = x->in + packed;
     struct lzma_io io = {x->in, end, x->out, x->out + unpacked, x->cap};
 
-    if (packed > left(x) || !lzma_start(&x->lzma, &io))
-        fail(x, UNXZ_CORRUPT);
-    else if (unpacked > (u64)(x->cap - x->out))
+    bool begun = packed <= left(x) && lzma_start(&x->lzma, &io);
+    if (begun && unpacked > (u64)(x->cap - x->out)) {
         fail(x, UNXZ_TOO_LONG);
-    else if (stretch(x, &io, end) != LZMA_FULL || io.out != io.out_end ||
-             !lzma_finish(&x->lzma, &io) || stretch_end(x, &io) != end)
-        fail(x, UNXZ_CORRUPT);
-    if (x->error)
         return;
+    }
+    if (!begun || stretch(x, &io, end) != LZMA_FULL || io.out != io.out_end ||
+        !lzma_finish(&x->lzma, &io) || stretch_end(x, &io) != end) {
+        fail(x, UNXZ_CORRUPT);
+        return;
+    }
     x->in = end;
     x->out = io.out_end;
 }
