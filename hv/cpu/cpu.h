@@ -28,7 +28,6 @@ u64 cpu_guest_cr4(void);
 // Copies between hypervisor and guest memory that may fault: the number of bytes (words) left.
 u64 copy_fixup(void *dst, const void *src, u64 bytes);
 u64 copy8_fixup(void *dst, const void *src, u64 words);
-u64 cmpxchg_fixup(void *p, u64 *old, u64 new, u32 bytes);
 bool load_seg_ds(u16 sel);
 bool load_seg_es(u16 sel);
 bool load_seg_fs(u16 sel);

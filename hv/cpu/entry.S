@@ -234,64 +234,23 @@ END(wrmsr_safe)
     .long 1b - ., 2b - .
     .text
 
-// u64 cmpxchg_fixup(u64 *p, u64 *old, u64 new, u32 bytes): compares and exchanges 1, 2, 4 or 8
-// bytes of guest memory; *old becomes what was there. Returns 0, or 1 on a fault.
-FUNC(cmpxchg_fixup)
-    mov (%rsi), %rax
-    mov %rdx, %r8
-    cmp $8, %ecx
-    je 8f
-    cmp $4, %ecx
-    je 4f
-    cmp $2, %ecx
-    je 5f
-1:  lock cmpxchg %r8b, (%rdi)
-    jmp 9f
-5:  lock cmpxchg %r8w, (%rdi)
-    jmp 9f
-4:  lock cmpxchg %r8d, (%rdi)
-    jmp 9f
-8:  lock cmpxchg %r8, (%rdi)
-9:  mov %rax, (%rsi)
-    xor %eax, %eax
-    ret
-7:  mov $1, %eax
-    ret
-END(cmpxchg_fixup)
-    .section .ex_table, "a", @progbits
-    .long 1b - ., 7b - .
-    .long 5b - ., 7b - .
-    .long 4b - ., 7b - .
-    .long 8b - ., 7b - .
-    .text
-
 // bool load_seg_*(u16 sel): loads a data segment register; false and the null selector on a fault.
-.macro LOAD_SEG name reg
-FUNC(load_seg_\name)
+// FS and GS change the active base with it; the caller writes it afterwards, or has swapped it away.
+.macro LOAD_SEG reg
+FUNC(load_seg_\reg)
 1:  mov %di, %\reg
     mov $1, %eax
     ret
 2:  xor %eax, %eax
     mov %ax, %\reg
     ret
-END(load_seg_\name)
+END(load_seg_\reg)
     .section .ex_table, "a", @progbits
     .long 1b - ., 2b - .
     .text
 .endm
-    LOAD_SEG ds ds
-    LOAD_SEG es es
-    LOAD_SEG fs fs
-
-// Loading GS changes the active base; the caller chooses which that is, or writes it afterwards.
-FUNC(load_seg_gs)
-1:  mov %di, %gs
-    mov $1, %eax
-    ret
-2:  xor %eax, %eax
-    mov %ax, %gs
-    ret
-END(load_seg_gs)
-    .section .ex_table, "a", @progbits
-    .long 1b - ., 2b - .
+    LOAD_SEG ds
+    LOAD_SEG es
+    LOAD_SEG fs
+    LOAD_SEG gs
     .section .note.GNU-stack, "", @progbits

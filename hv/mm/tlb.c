@@ -73,11 +73,3 @@ void tlb_flush_since(const struct cpumask *mask, u32 stamp)
 {
     flush(mask, stamp, true);
 }
-
-void tlb_flush_all(void)
-{
-    struct cpumask all;
-    for (u32 i = 0; i < ARRAY_SIZE(all.w); i++)
-        all.w[i] = ~(u64)0;
-    flush(&all, 0, false);
-}

@@ -37,7 +37,6 @@ void tlb_load_cr3(u64 cr3);
 void tlb_flush_local(void);
 // Flushes the TLBs of the CPUs in the mask and waits for them. May be called with locks held.
 void tlb_flush_mask(const struct cpumask *mask);
-void tlb_flush_all(void);
 // As tlb_flush_mask, but spares CPUs that have flushed since `stamp`.
 void tlb_flush_since(const struct cpumask *mask, u32 stamp);
 // Serves a flush request of another CPU, if there is one. Called from wait loops and the IPI.
