@@ -68,6 +68,12 @@ extern struct boot_state boot_state;    // registers at the entry point
 extern struct start_info *start_info;   // as passed in %rsi
 extern struct shared_info *shared_info; // mapped by the kit
 
+// A domain that the test itself made (lib/domu.h).
+static inline bool is_domu(void)
+{
+    return !(start_info->flags & SIF_INITDOMAIN);
+}
+
 // ---- CPUs and traps --------------------------------------------------------------------------
 
 enum { X86_DE, X86_DB, X86_NMI, X86_BP, X86_OF, X86_BR, X86_UD, X86_NM, X86_DF };
@@ -197,6 +203,7 @@ static inline uint64_t pte_mfn(uint64_t pte)
     return (pte & PTE_ADDR) >> 12;
 }
 
+#define INVALID_PFN (~0ul) // a hole in the p2m list
 uint64_t pfn_to_mfn(uint64_t pfn);
 uint64_t mfn_to_pfn(uint64_t mfn); // through the M2P table
 void *pfn_to_va(uint64_t pfn);     // only for the boot region and page_alloc()

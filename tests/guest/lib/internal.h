@@ -7,6 +7,17 @@
 
 extern char cpu_blocks[CPU_MAX][CPU_BLOCK_SIZE];
 
+// mm.c
+extern uint8_t kit_arena[][4096];
+extern char image_end[]; // behind the arena
+
+// kit.c: what the checks came to, and a domU's first function (written by dom0 into its copy).
+struct verdict {
+    unsigned int checks, failures;
+};
+extern struct verdict verdict;
+extern void (*domu_main)(void);
+
 void mm_init(void);
 void trap_init(void);
 void event_init(void);

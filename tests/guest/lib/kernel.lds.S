@@ -17,8 +17,11 @@ SECTIONS {
     .note.Xen : AT(ADDR(.note.Xen) - GUEST_VIRT_BASE) { *(.note.Xen) } :text :note
     . = ALIGN(4096);
     .data : AT(ADDR(.data) - GUEST_VIRT_BASE) { *(.data .data.*) } :text
-    .bss : AT(ADDR(.bss) - GUEST_VIRT_BASE) { *(.bss .bss.*) *(COMMON) } :text
+    .bss : AT(ADDR(.bss) - GUEST_VIRT_BASE) {
+        *(.bss) *(COMMON) . = ALIGN(4096); *(.bss.arena)
+        image_end = .; /* what a domU may have */
+        *(.bss.dom0)
+    } :text
     . = ALIGN(4096);
-    image_end = .;
     /DISCARD/ : { *(.comment) *(.eh_frame*) *(.note.gnu.*) *(.note.GNU-stack) }
 }

@@ -6,7 +6,8 @@
 
 #define ARENA_PAGES 384
 
-static _Alignas(4096) uint8_t arena[ARENA_PAGES][4096];
+// At the image's end: a domU has only the first pages of it.
+[[gnu::section(".bss.arena")]] _Alignas(4096) uint8_t kit_arena[ARENA_PAGES][4096];
 static unsigned int arena_used;
 static uint64_t unmapped_next;
 static _Alignas(4096) uint8_t shared_info_page[4096];
@@ -38,9 +39,9 @@ uint64_t va_to_mfn(const void *va)
 
 void *page_alloc(void)
 {
-    if (arena_used >= ARENA_PAGES)
+    if (arena_used >= ARENA_PAGES || va_to_mfn(kit_arena[arena_used]) == INVALID_PFN)
         REQUIRE(!"arena is large enough");
-    return memset(arena[arena_used++], 0, PAGE_SIZE);
+    return memset(kit_arena[arena_used++], 0, PAGE_SIZE);
 }
 
 uint64_t pfn_alloc_unmapped(void)
@@ -123,6 +124,7 @@ bool map_page(uint64_t *l4, void *va, uint64_t pte)
 void mm_init(void)
 {
     unmapped_next = start_info->nr_pages;
+    arena_used = 0;
     REQUIRE(hc_update_va_mapping(shared_info_page, start_info->shared_info | PTE_RW, UVMF_INVLPG) ==
             0);
     shared_info = (struct shared_info *)shared_info_page;

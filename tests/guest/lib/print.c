@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Strings, formatted output and the emergency console.
 #include "lib/guest.h"
+#include <xen/io/console.h>
 
 void *memset(void *dst, int byte, size_t n)
 {
@@ -154,6 +155,18 @@ int vsnprintk(char *buf, size_t size, const char *fmt, va_list args)
     return (int)o.len;
 }
 
+// A domU's console is a ring that dom0 reads; what does not fit is lost.
+static void ring_write(const char *s)
+{
+    struct xencons_interface *ring = pfn_to_va(mfn_to_pfn(start_info->console.domU.mfn));
+    XENCONS_RING_IDX prod = ring->out_prod;
+
+    for (; *s && prod - READ_ONCE(ring->out_cons) < sizeof(ring->out); s++)
+        ring->out[MASK_XENCONS_IDX(prod++, ring->out)] = *s;
+    asm volatile("" : : : "memory");
+    WRITE_ONCE(ring->out_prod, prod);
+}
+
 void printk(const char *fmt, ...)
 {
     char line[512];
@@ -162,5 +175,8 @@ void printk(const char *fmt, ...)
     va_start(args, fmt);
     vsnprintk(line, sizeof(line), fmt, args);
     va_end(args);
-    hc_console_io(CONSOLEIO_write, (unsigned int)strlen(line), line);
+    if (is_domu())
+        ring_write(line);
+    else
+        hc_console_io(CONSOLEIO_write, (unsigned int)strlen(line), line);
 }
