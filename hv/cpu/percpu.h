@@ -17,6 +17,7 @@ struct cpu;
 enum softirq {
     SOFTIRQ_SCHED = 1u << 0,
     SOFTIRQ_TIMER = 1u << 1,
+    SOFTIRQ_REAP = 1u << 2, // dead domains: this CPU holds no pointer to one (dom/list.c)
 };
 
 struct cpu_info {

@@ -75,6 +75,8 @@ static void run_softirqs(void)
         timer_run();
     if (pending & SOFTIRQ_SCHED)
         schedule();
+    if (pending & SOFTIRQ_REAP)
+        domain_reap();
 }
 
 static inline bool exit_to_guest(struct cpu_regs *regs)

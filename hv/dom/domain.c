@@ -10,37 +10,11 @@
 #include "dom/grant.h"
 #include "io/pirq.h"
 #include "lib/printk.h"
+#include "lib/string.h"
 #include "mm/heap.h"
 #include "mm/shared.h"
 #include "pv/mmu.h"
 #include "sched/sched.h"
-
-struct domain *dom0;
-struct domain dom_io = {.id = {DOMID_IO}, .privileged = true, .refs = 1};
-struct domain dom_xen = {.id = {DOMID_XEN}, .privileged = true, .refs = 1};
-
-struct domain *domain_get(dom_id_t id, struct domain *self)
-{
-    struct domain *d = id.v == DOMID_SELF ? self : dom0 && id.v == dom0->id.v ? dom0 : NULL;
-    if (d)
-        domain_hold(d);
-    return d;
-}
-
-void domain_hold(struct domain *d)
-{
-    __atomic_fetch_add(&d->refs, 1, __ATOMIC_RELAXED);
-}
-
-void domain_put(struct domain *d)
-{
-    __atomic_fetch_sub(&d->refs, 1, __ATOMIC_ACQ_REL);
-}
-
-struct domain *domain_by_owner(u16 owner)
-{
-    return dom0 && owner == frame_owner_id(dom0) ? dom0 : NULL;
-}
 
 static void watchdog_fired(void *data)
 {
@@ -49,31 +23,63 @@ static void watchdog_fired(void *data)
     domain_shutdown(d, SHUTDOWN_watchdog);
 }
 
-struct domain *domain_create(dom_id_t id, bool privileged, u32 vcpus, u64 frames_max)
+static struct domain *new_domain(const struct domain_config *c, dom_id_t id)
 {
     struct domain *d = heap_new(struct domain);
     if (!d)
         return NULL;
     d->id = id;
-    d->privileged = privileged;
-    d->vcpu_count = vcpus;
-    d->frames_max = frames_max;
+    d->privileged = c->privileged;
+    d->flags = c->flags;
+    d->ssidref = c->ssidref;
+    d->vcpu_count = c->vcpus;
+    d->frames_max = c->frames_max;
+    memcpy(d->handle, c->handle, sizeof(d->handle));
     d->refs = 1;
+    d->pauses = d->ctl_pauses = c->privileged ? 0 : 1;
     for (u32 i = 0; i < DOMAIN_WATCHDOGS; i++)
         timer_init(&d->watchdog[i], watchdog_fired, d);
     spin_lock_init(&d->lock, LOCK_DOMAIN);
     spin_lock_init(&d->mmu_lock, LOCK_MMU);
-    d->shared = shared_page_alloc(d);
-    if (!d->shared || evtchn_domain_init(d, ~0u) != 0 || grant_init(d) != 0) {
+    spin_lock_init(&d->frames_lock, LOCK_OWNED);
+    return d;
+}
+
+int domain_create(const struct domain_config *c, dom_id_t id, bool any, struct domain **out)
+{
+    struct domain *d = new_domain(c, id);
+    if (!d)
+        return -ENOMEM;
+    int rc = domain_choose_id(d, any);
+    if (rc == 0) {
+        d->shared = shared_page_alloc(d);
+        if (!d->shared || evtchn_domain_init(d, c->evtchn_max) != 0 || grant_init(d) != 0)
+            rc = -ENOMEM;
+    }
+    if (rc != 0) {
         shared_page_free(d->shared);
-        heap_free(d);
-        return NULL;
+        domain_free(d);
+        return rc;
     }
     // Until a vCPU has registered a place of its own, all its upcalls are masked.
     for (u32 i = 0; i < ARRAY_SIZE(d->shared->vcpu_info); i++)
         d->shared->vcpu_info[i].evtchn_upcall_mask = 1;
     domain_update_wallclock(d);
-    return d;
+    domain_enter(d);
+    *out = d;
+    return 0;
+}
+
+void domain_free(struct domain *d)
+{
+    struct vcpu *v;
+    for_each_vcpu (d, v) {
+        pv_vcpu_free(v);
+        heap_free(v);
+    }
+    evtchn_domain_free(d);
+    grant_free(d);
+    heap_free(d);
 }
 
 static void singleshot_fired(void *data)
@@ -98,9 +104,11 @@ static void poll_fired(void *data)
     sched_clear(v, VCPU_BLOCKED);
 }
 
+// Where a vCPU's info goes before it has one of its own, and after it has lost it.
+static struct vcpu_info nowhere;
+
 struct vcpu *vcpu_create(struct domain *d, u32 id)
 {
-    static struct vcpu_info dummy; // for vCPUs beyond the shared page's, until they register
     struct vcpu *v = heap_new(struct vcpu);
     if (!v)
         return NULL;
@@ -110,16 +118,27 @@ struct vcpu *vcpu_create(struct domain *d, u32 id)
         heap_free(v);
         return NULL;
     }
-    dummy.evtchn_upcall_mask = 1;
-    v->info = id < XEN_LEGACY_MAX_VCPUS ? &d->shared->vcpu_info[id] : &dummy;
+    nowhere.evtchn_upcall_mask = 1;
+    v->info = id < XEN_LEGACY_MAX_VCPUS ? &d->shared->vcpu_info[id] : &nowhere;
     evtchn_vcpu_init(v);
     timer_init(&v->singleshot, singleshot_fired, v);
     timer_init(&v->periodic, periodic_fired, v);
     timer_init(&v->poll, poll_fired, v);
-    sched_vcpu_init(v, id % cpu_count, options.dom0_vcpus_pin && d->privileged);
+    sched_vcpu_init(v, (d->id.v + id) % cpu_count, options.dom0_vcpus_pin && d->privileged);
+    v->flags |= d->pauses ? VCPU_PAUSED : 0;
     vcpu_update_time(v);
-    d->vcpu[id] = v;
+    __atomic_store_n(&d->vcpu[id], v, __ATOMIC_RELEASE); // pairs with evtchn_vcpu
     return v;
+}
+
+void vcpu_forget_info(struct vcpu *v)
+{
+    struct vcpu_info *old = v->info;
+    bool registered = v->info_registered;
+    __atomic_store_n(&v->info, &nowhere, __ATOMIC_RELEASE);
+    v->info_registered = false;
+    v->runstate_area = v->time_area = 0;
+    v->lost_info = registered ? old : NULL;
 }
 
 void vcpu_notify_events(struct vcpu *v)
@@ -198,7 +217,9 @@ void vcpu_update_runstate_area(struct vcpu *v)
 
 void domain_update_wallclock(struct domain *d)
 {
-    struct shared_info *s = d->shared;
+    struct shared_info *s = __atomic_load_n(&d->shared, __ATOMIC_RELAXED);
+    if (!s)
+        return;
     u64 base = time_wallclock_base() + (u64)d->time_offset * 1000000000;
     WRITE_ONCE(s->wc_version, s->wc_version | 1);
     __atomic_thread_fence(__ATOMIC_RELEASE); // pairs with the guest's read barrier
@@ -241,34 +262,57 @@ enum { AUDIT_AT_END = true };
 enum { AUDIT_AT_END = false };
 #endif
 
-// False: one of them does not leave its CPU.
-static bool stop_others(struct domain *d, const struct vcpu *self)
-{
-    struct vcpu *v;
-    u64 end = time_now() + AUDIT_STOP_NS;
-    for_each_vcpu (d, v)
-        if (v != self)
-            sched_set(v, VCPU_PAUSED);
-    for_each_vcpu (d, v)
-        while (v != self && __atomic_load_n(&v->running, __ATOMIC_ACQUIRE)) { // pairs with schedule
-            if (time_now() > end)
-                return false;
-            spin_wait();
-        }
-    return true;
-}
-
 void domain_audit(struct domain *d)
 {
-    const struct vcpu *self = current_vcpu();
-    struct vcpu *v;
-    if (stop_others(d, self))
+    u64 end = time_now() + AUDIT_STOP_NS;
+    domain_pause(d);
+    while (!domain_still(d) && time_now() < end)
+        spin_wait();
+    if (domain_still(d))
         mmu_audit(d);
     else
         printk(LOG_ERR, "audit: not done, a vCPU does not stop");
-    for_each_vcpu (d, v)
-        if (v != self && d->state == DOMAIN_RUNNING)
+    domain_unpause(d);
+}
+
+// --- pauses ---
+
+// Tells the vCPUs whether they may run. LOCK_DOMAIN.
+static void update_paused(struct domain *d)
+{
+    bool stop = d->pauses || d->state != DOMAIN_RUNNING;
+    struct vcpu *v;
+    for_each_vcpu (d, v) {
+        if (stop)
+            sched_set(v, VCPU_PAUSED);
+        else
             sched_clear(v, VCPU_PAUSED);
+    }
+}
+
+void domain_pause(struct domain *d)
+{
+    spin_lock(&d->lock);
+    if (d->pauses++ == 0)
+        update_paused(d);
+    spin_unlock(&d->lock);
+}
+
+void domain_unpause(struct domain *d)
+{
+    spin_lock(&d->lock);
+    if (--d->pauses == 0)
+        update_paused(d);
+    spin_unlock(&d->lock);
+}
+
+bool domain_still(const struct domain *d)
+{
+    struct vcpu *v;
+    for_each_vcpu (d, v)
+        if (v != current_vcpu() && __atomic_load_n(&v->running, __ATOMIC_ACQUIRE)) // schedule()
+            return false;
+    return true;
 }
 
 // --- the end ---
@@ -279,11 +323,16 @@ static const char *const reason_name[] = {
     [SHUTDOWN_watchdog] = "watchdog", [SHUTDOWN_soft_reset] = "soft reset",
 };
 
+static const char *reason_text(u32 reason)
+{
+    return reason < ARRAY_SIZE(reason_name) ? reason_name[reason] : "unknown reason";
+}
+
 static NORETURN void machine_end(u32 reason)
 {
-    const char *name = reason < ARRAY_SIZE(reason_name) ? reason_name[reason] : "unknown reason";
     bool asked = reason == SHUTDOWN_poweroff || reason == SHUTDOWN_reboot;
-    printk(asked ? LOG_INFO : LOG_ERR, "domain 0 has shut down: %s", name);
+    printk(asked ? LOG_INFO : LOG_ERR, "domain 0 has shut down: %s",
+           reason_text(reason));
     if (reason == SHUTDOWN_poweroff || (!asked && options.noreboot))
         machine_halt();
     machine_reboot();
@@ -297,16 +346,32 @@ void domain_shutdown(struct domain *d, u32 reason)
         d->state = DOMAIN_SHUTDOWN;
         if (!d->shutdown_latched)
             d->shutdown_reason = reason;
+        if (d != dom0)
+            update_paused(d);
     }
     spin_unlock(&d->lock);
-    if (d == dom0 && first) { // others only stop: the audit waits for them
+    if (!first)
+        return;
+    if (d == dom0) { // others only stop: the audit waits for them
         if (AUDIT_AT_END)
             domain_audit(d);
         machine_end(reason);
     }
-    struct vcpu *v;
-    for_each_vcpu (d, v)
-        sched_set(v, VCPU_PAUSED);
+    printk(LOG_DEBUG, "domain %u has shut down: %s", d->id.v, reason_text(d->shutdown_reason));
+    domain_send_virq(VIRQ_DOM_EXC);
+}
+
+int domain_resume(struct domain *d)
+{
+    spin_lock(&d->lock);
+    int rc = d->state == DOMAIN_SHUTDOWN ? 0 : -EINVAL;
+    if (rc == 0) {
+        d->state = DOMAIN_RUNNING;
+        d->shutdown_latched = false;
+        update_paused(d);
+    }
+    spin_unlock(&d->lock);
+    return rc;
 }
 
 // The entries that translate an address in the current tables, for a crash report.

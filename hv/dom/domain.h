@@ -33,6 +33,7 @@ struct vcpu {
     // The guest-visible vcpu_info: in the shared-info page, or where the guest registered it.
     struct vcpu_info *info; // [c] hypervisor mapping; valid for the vCPU's whole life
     bool info_registered;   // [d]
+    void *lost_info;        // [c] the place that vcpu_forget_info left
 
     u64 hc_arg[5];     // [c] arguments of the call under way in a multicall (hc/continue.h)
     bool in_multicall; // [c]
@@ -41,7 +42,7 @@ struct vcpu {
     u32 flags;                          // [s] enum vcpu_flags; runnable when 0
     u32 cpu;                            // [s] whose run queue it belongs to
     bool queued, running;               // [s]
-    bool pinned;                        // [i]
+    struct cpumask hard, soft;          // [s] CPUs it may run on, and those it had better
     struct vcpu *next;                  // [s] run queue
     u64 avt;                            // [s] actual virtual time, ns
     u64 started;                        // [s] when it was put on the CPU, ns
@@ -60,41 +61,80 @@ enum { DOMAIN_WATCHDOGS = 2 };
 
 enum domain_state { DOMAIN_RUNNING, DOMAIN_SHUTDOWN, DOMAIN_DYING };
 
+// How far the destruction of a dying domain has come (dom/destroy.c).
+enum domain_end { END_STOP, END_EVENTS, END_GRANTS, END_VCPUS, END_MEMORY, END_LAST, END_DONE };
+
+// What a domain is created with.
+struct domain_config {
+    bool privileged;
+    u32 flags; // XEN_DOMCTL_CDF_*
+    u32 ssidref;
+    u32 vcpus;      // room for so many
+    u32 evtchn_max; // highest port number
+    u64 frames_max;
+    u8 handle[16];
+};
+
 struct domain {
     dom_id_t id;     // [i]
     bool privileged; // [i] the control domain
     u32 vcpu_count;  // [i] length of vcpu[]; entries may be NULL until created
     struct vcpu *vcpu[VCPUS_MAX];
-    struct shared_info *shared; // [i] hypervisor mapping of the shared-info page
+    struct shared_info *shared; // [i] hypervisor mapping of the shared-info page; NULL: dying
     struct evtchn_domain ev;
 
     spinlock_t lock;       // LOCK_DOMAIN
     spinlock_t mmu_lock;   // LOCK_MMU
-    u32 refs;              // [a]
+    u32 refs;              // [a] its frames hold one each
     u32 state;             // [d] enum domain_state
+    u32 end;               // [a] enum domain_end; changed by who has set `busy`
+    bool busy;             // [a] a control operation on it is under way (hc/domctl.c)
+    u32 pauses;            // [d] its vCPUs run while this is 0 and the state is DOMAIN_RUNNING
+    u32 ctl_pauses;        // [d] those of them by XEN_DOMCTL_pausedomain
+    bool debugged;         // [d] the toolstack wants to see it stop
     u32 shutdown_reason;   // [d]
     bool shutdown_latched; // [d] SCHEDOP_shutdown_code has set the reason
     u32 watchdog_used;     // [d] bit n: watchdog[n] is running
     struct timer watchdog[DOMAIN_WATCHDOGS];
     u64 frames;                // [a] frames owned
     u64 frames_max;            // [d]
+    spinlock_t frames_lock;    // LOCK_OWNED
+    u32 first_frame;           // [frames_lock] the frames of its reservation: list head + 1
     u64 vm_assist;             // [a] VMASST bits
     u32 deferred;              // [m] frames whose invalidation is under way: list head + 1
     struct cpumask dirty;      // [a] CPUs that may cache its translations
     s64 time_offset;           // [d] seconds
     struct grant_table *grant; // [i]
     struct pirq_table *pirqs;  // [a] NULL until the first is used (io/pirq.h)
-    struct domain *next;       // domain list
+    u32 flags;                 // [i] XEN_DOMCTL_CDF_*
+    u32 ssidref;               // [i]
+    u8 handle[16];             // [d] the toolstack's name for it
+    struct domain *next;       // [a] all domains, by id
+    struct domain *hash_next;  // [a] those with the same hash
+    struct domain *dead_next;  // dead ones that are to be freed
+    struct cpumask grace;      // CPUs that may still look at a dead domain (dom/list.c)
 };
 
 #define for_each_vcpu(d, v)                               \
     for (u32 v##_i = 0; v##_i < (d)->vcpu_count; v##_i++) \
         if (((v) = (d)->vcpu[v##_i]) != NULL)
 
+// --- dom/list.c ---
 // The domain with that number (DOMID_SELF: the caller's), or NULL. The reference is dropped with
-// domain_put. Any context.
+// domain_put. Any context, no lock taken.
 struct domain *domain_get(dom_id_t id, struct domain *self);
+// The domain with the lowest number that is not below `from`, or NULL. As domain_get.
+struct domain *domain_get_from(u32 from);
 void domain_put(struct domain *d);
+// All domains in turn, each referenced while it is looked at; who leaves the loop drops that.
+struct domain *domain_next(struct domain *d);
+#define for_each_domain(d) for ((d) = domain_get_from(0); (d); (d) = domain_next(d))
+// Sees that no other domain has d's id, or gives it a free one if `any`. -EEXIST. Only one domain
+// may be between this and domain_enter, which makes it known to all.
+NODISCARD int domain_choose_id(struct domain *d, bool any);
+void domain_enter(struct domain *d);
+// Frees dead domains that no CPU looks at any more. From the exit path (SOFTIRQ_REAP).
+void domain_reap(void);
 // What stands in the owner field of a domain's frames (mm/frame.h).
 static inline u16 frame_owner_id(const struct domain *d)
 {
@@ -107,18 +147,40 @@ NODISCARD static inline bool frame_get(mfn_t m, const struct domain *d)
     return frame_get_owned(m, frame_owner_id(d));
 }
 
-// The domain a frame's owner field names, or NULL.
+// The domain a frame's owner field names, or NULL. A reference on the frame keeps it alive.
 struct domain *domain_by_owner(u16 owner);
 extern struct domain *dom0;
 // Owners that never run: device frames (DOMID_IO), the hypervisor's shown ones (DOMID_XEN).
 extern struct domain dom_io, dom_xen;
 
-// An empty domain with room for `vcpus` vCPUs and a shared-info page; NULL when memory is out.
-NODISCARD struct domain *domain_create(dom_id_t id, bool privileged, u32 vcpus, u64 frames_max);
-// Creates vCPU `id` (down); NULL when memory is out. Takes the domain lock.
+// An empty domain without vCPUs, with a shared-info page, entered under `id` or any free number;
+// a pause by the toolstack keeps it still unless it is privileged. One caller at a time.
+// -ENOMEM, -EEXIST.
+NODISCARD int domain_create(const struct domain_config *c, dom_id_t id, bool any,
+                            struct domain **out);
+// Creates vCPU `id` (down); NULL when memory is out. Only while d does not run.
 NODISCARD struct vcpu *vcpu_create(struct domain *d, u32 id);
-// Stops the domain for good; for dom0 it means the machine. Never fails.
+// The vCPU will not run any more: its info goes nowhere. What was registered is in v->lost_info,
+// to be given back when no CPU can still be writing there.
+void vcpu_forget_info(struct vcpu *v);
+// Frees what d consists of, once nobody refers to it.
+void domain_free(struct domain *d);
+// Stops the domain until it is resumed or destroyed; for dom0 it means the machine. Never fails.
 void domain_shutdown(struct domain *d, u32 reason);
+// The domain goes on after a shutdown. -EINVAL: it has not shut down.
+NODISCARD int domain_resume(struct domain *d);
+// While it has pauses, no vCPU of the domain is let onto a CPU. domain_pause may return before they
+// have all left; with domain_still, which the caller repeats, it is certain. Takes LOCK_DOMAIN.
+void domain_pause(struct domain *d);
+void domain_unpause(struct domain *d);
+bool domain_still(const struct domain *d);
+// Ends the domain: call again on -ERESTART_HC. Only one caller at a time (d->busy).
+// -EINVAL: it is the caller's own, or dom0.
+NODISCARD int domain_destroy(struct domain *d);
+// Sends a global VIRQ to the domain that handles it: dom0, unless another was named.
+void domain_send_virq(u32 virq);
+// -EBUSY: the VIRQ has a handler other than dom0 that lives.
+NODISCARD int domain_set_virq_handler(struct domain *d, u32 virq);
 // Recounts the uses of d's frames (pv/mmu.h, mmu_audit) while its vCPUs, except the current one,
 // are stopped. No lock may be held.
 void domain_audit(struct domain *d);

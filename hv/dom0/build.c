@@ -364,9 +364,13 @@ static const char *start_vcpu(struct build *b)
 static const char *create_domain(struct build *b)
 {
     u32 vcpus = dom0_vcpus_resolve(&options, cpu_count);
-    u64 avail = frames_free_count();
-    b->d = domain_create(DOM_ID(0), true, vcpus, dom0_mem_limit(&options, avail));
-    if (!b->d)
+    struct domain_config c = {
+        .privileged = true,
+        .vcpus = vcpus,
+        .evtchn_max = ~0u,
+        .frames_max = dom0_mem_limit(&options, frames_free_count()),
+    };
+    if (domain_create(&c, DOM_ID(0), false, &b->d) != 0)
         return "no memory for dom0's structures";
     dom0 = b->d;
     for (u32 i = 0; i < vcpus; i++)

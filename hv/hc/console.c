@@ -79,7 +79,6 @@ long hc_console_io(struct vcpu *cur, u64 cmd, u64 count, u64 buffer, u64 a3, u64
 
 void console_input_notify(void)
 {
-    struct domain *d = READ_ONCE(dom0);
-    if (d)
-        evtchn_send_global_virq(d, VIRQ_CONSOLE);
+    if (READ_ONCE(dom0))
+        domain_send_virq(VIRQ_CONSOLE);
 }

@@ -263,6 +263,7 @@ static int steal_frame(struct exchange *x, mfn_t m)
         frame_put(m);
         return -EINVAL;
     }
+    frame_unlist(m, x->d);
     push(&x->stolen, m);
     return 0;
 }
@@ -304,9 +305,8 @@ static void commit(struct exchange *x)
     while (x->stolen != FRAME_NIL) {
         mfn_t m = pop(&x->stolen);
         m2p_set(m, M2P_INVALID);
-        frames_free(m, 0);
+        frame_release(frame_of(m));
     }
-    __atomic_fetch_sub(&x->d->frames, x->in_step << x->in.order, __ATOMIC_RELAXED);
 }
 
 // Also puts back what the guest's list said; if that fails, the guest has taken it away itself.
@@ -321,8 +321,11 @@ static void roll_back(struct exchange *x, u64 first_out)
         set_m2p(m, x->out.order, M2P_INVALID);
         frames_free(m, x->out.order);
     }
-    while (x->stolen != FRAME_NIL)
-        __atomic_store_n(&frame_of(pop(&x->stolen))->count, 1 | FRAME_ALLOCATED, __ATOMIC_RELEASE);
+    while (x->stolen != FRAME_NIL) {
+        mfn_t m = pop(&x->stolen);
+        frame_list(m, x->d);
+        __atomic_store_n(&frame_of(m)->count, 1 | FRAME_ALLOCATED, __ATOMIC_RELEASE);
+    }
 }
 
 static int exchange_step(struct exchange *x, u64 done)

@@ -54,7 +54,8 @@ static u64 limit(const struct domain *d)
 // The guest's own word.
 static u64 highest_pfn(const struct domain *d)
 {
-    u64 end = READ_ONCE(d->shared->arch.max_pfn);
+    const struct shared_info *s = __atomic_load_n(&d->shared, __ATOMIC_RELAXED);
+    u64 end = s ? READ_ONCE(s->arch.max_pfn) : 0;
     return end ? MIN(end - 1, (u64)INT64_MAX) : 0;
 }
 

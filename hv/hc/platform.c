@@ -22,7 +22,8 @@ static long set_time(u64 secs, u32 nsecs, u64 system_time)
         __builtin_add_overflow(now, nsecs, &now) || __builtin_sub_overflow(now, system_time, &base))
         return -EINVAL;
     time_set_wallclock_base(base);
-    for (struct domain *d = READ_ONCE(dom0); d; d = READ_ONCE(d->next))
+    struct domain *d;
+    for_each_domain (d)
         domain_update_wallclock(d);
     return 0;
 }

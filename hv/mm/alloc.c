@@ -142,22 +142,60 @@ void frames_add(mfn_t first, mfn_t end)
     }
 }
 
-void frame_assign(mfn_t m, struct domain *d)
+void frame_own(struct frame *f, struct domain *d)
+{
+    __atomic_fetch_add(&d->frames, 1, __ATOMIC_RELAXED);
+    domain_hold(d);
+    __atomic_store_n(&f->owner, frame_owner_id(d), __ATOMIC_RELEASE); // pairs with frame_get
+}
+
+void frame_list(mfn_t m, struct domain *d)
 {
     struct frame *f = frame_of(m);
-    f->next = f->prev = FRAME_NIL;
-    f->count = 1 | FRAME_ALLOCATED;
-    __atomic_store_n(&f->owner, frame_owner_id(d), __ATOMIC_RELEASE); // pairs with frame_get
-    __atomic_fetch_add(&d->frames, 1, __ATOMIC_RELAXED);
+    spin_lock(&d->frames_lock);
+    f->prev = FRAME_NIL;
+    f->next = d->first_frame ? d->first_frame - 1 : FRAME_NIL;
+    if (f->next != FRAME_NIL)
+        frame_table[f->next].prev = (u32)m.v;
+    d->first_frame = (u32)m.v + 1;
+    spin_unlock(&d->frames_lock);
+}
+
+void frame_assign(mfn_t m, struct domain *d)
+{
+    frame_of(m)->count = 1 | FRAME_ALLOCATED;
+    frame_list(m, d);
+    frame_own(frame_of(m), d);
+}
+
+void frame_unlist(mfn_t m, struct domain *d)
+{
+    struct frame *f = frame_of(m);
+    spin_lock(&d->frames_lock);
+    if (f->prev != FRAME_NIL)
+        frame_table[f->prev].next = f->next;
+    else
+        d->first_frame = f->next == FRAME_NIL ? 0 : f->next + 1;
+    if (f->next != FRAME_NIL)
+        frame_table[f->next].prev = f->prev;
+    spin_unlock(&d->frames_lock);
+}
+
+mfn_t frame_first(struct domain *d)
+{
+    u32 first = READ_ONCE(d->first_frame);
+    return first ? MFN(first - 1) : MFN_NONE;
 }
 
 void frame_release(struct frame *f)
 {
     struct domain *d = domain_by_owner(f->owner);
     BUG_ON(f->type & FT_COUNT);
-    if (d)
-        __atomic_fetch_sub(&d->frames, 1, __ATOMIC_RELAXED);
     frames_free(frame_mfn(f), 0);
+    if (!d)
+        return;
+    __atomic_fetch_sub(&d->frames, 1, __ATOMIC_RELAXED);
+    domain_put(d);
 }
 
 int frame_drop_allocated(mfn_t m, struct domain *d)
@@ -166,8 +204,10 @@ int frame_drop_allocated(mfn_t m, struct domain *d)
         return -EINVAL;
     struct frame *f = frame_of(m);
     u64 old = __atomic_fetch_and(&f->count, ~FRAME_ALLOCATED, __ATOMIC_ACQ_REL);
-    if (old & FRAME_ALLOCATED)
+    if (old & FRAME_ALLOCATED) {
+        frame_unlist(m, d);
         frame_put(m);
+    }
     frame_put(m);
     return old & FRAME_ALLOCATED ? 0 : -EINVAL;
 }

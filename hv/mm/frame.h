@@ -8,7 +8,9 @@
 // 3. A writable mapping and a page-table or descriptor type exclude each other, since they are
 //    types of the same count.
 // 4. Each use as a type also holds a reference, so a frame cannot be freed under its type.
-// 5. A table frame is `validated` when every entry holds the references that its kind demands;
+// 5. A frame with FRAME_ALLOCATED is on its domain's list, through next and prev; its first
+//    reference is the owner's.
+// 6. A table frame is `validated` when every entry holds the references that its kind demands;
 //    `partial` when that is true of the entries below `progress` only.
 #ifndef WIRT_MM_FRAME_H
 #define WIRT_MM_FRAME_H
@@ -54,8 +56,9 @@ struct frame {
     u64 type;       // [a] type << FT_SHIFT | flags | count
     u16 owner;      // [a] changes only at reference count zero or under the owner's domain lock
     u16 progress;   // [m] entries validated so far while partial
-    u32 stamp;      // [a] TLB clock when the frame was last let go (mm/tlb.h)
-    u32 next, prev; // lists: allocator, domain, deferred invalidation; frame numbers
+    u32 stamp;      // [a] TLB clock when the frame was last let go (mm/tlb.h); if FT_QUEUED, the
+                    // next of the deferred list + 1
+    u32 next, prev; // lists: allocator, domain; frame numbers
 };
 STATIC_ASSERT(sizeof(struct frame) == 32);
 
@@ -121,8 +124,16 @@ void frames_add(mfn_t first, mfn_t end);
 
 // --- a domain's frames ---
 
-// Makes an allocated frame the domain's: one reference (FRAME_ALLOCATED), type none.
+// Makes an allocated frame the domain's: one reference (FRAME_ALLOCATED), type none. The domain may
+// not be dying. Takes LOCK_OWNED.
 void frame_assign(mfn_t m, struct domain *d);
+// Puts a frame on its domain's list, or takes it off: so it is with FRAME_ALLOCATED. LOCK_OWNED.
+void frame_list(mfn_t m, struct domain *d);
+void frame_unlist(mfn_t m, struct domain *d);
+// A frame of the domain's list, or MFN_NONE.
+mfn_t frame_first(struct domain *d);
+// Enters the domain as the owner of a frame, which others may find from now on.
+void frame_own(struct frame *f, struct domain *d);
 // Frees a frame whose last reference has gone.
 void frame_release(struct frame *f);
 // Drops the owner's own reference (decrease_reservation): 0, -EINVAL when it is gone already.
@@ -138,7 +149,7 @@ static inline void frame_put_type(mfn_t m)
     struct frame *f = frame_of(m);
     u64 old = READ_ONCE(f->type);
     do {
-        if ((old & FT_COUNT) == 1)
+        if ((old & FT_COUNT) == 1 && !(old & FT_QUEUED))
             f->stamp = tlb_clock();
     } while (!__atomic_compare_exchange_n(&f->type, &old, old - 1, false, __ATOMIC_ACQ_REL,
                                           __ATOMIC_RELAXED));

@@ -17,8 +17,7 @@ void *shared_page_alloc(struct domain *d)
     // Everything stands before the domain can reach the frame, which it can by its owner only.
     BUG_ON(frame_get_writable(m) != 0);
     __atomic_fetch_and(&f->count, ~FRAME_ALLOCATED, __ATOMIC_RELAXED);
-    __atomic_fetch_add(&d->frames, 1, __ATOMIC_RELAXED);
-    __atomic_store_n(&f->owner, frame_owner_id(d), __ATOMIC_RELEASE); // pairs with frame_get
+    frame_own(f, d);
     return mfn_virt(m);
 }
 

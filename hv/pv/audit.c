@@ -239,7 +239,7 @@ static void see_deferred(struct audit *a)
             return;
         }
         found_refs(a, m, 1);
-        at = frame_of(m)->next;
+        at = frame_of(m)->stamp;
     }
     if (once(a))
         expect(a, MFN_NONE, "length of the deferred list", length, queued);

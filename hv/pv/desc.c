@@ -50,7 +50,7 @@ bool pv_desc_page_ok(mfn_t m)
     return true;
 }
 
-static void put_frames(struct domain *d, mfn_t *frames, u32 count)
+void pv_put_frames(struct domain *d, mfn_t *frames, u32 count)
 {
     for (u32 i = 0; i < count; i++)
         if (!mfn_eq(frames[i], MFN_NONE)) {
@@ -76,7 +76,7 @@ long pv_set_gdt(struct vcpu *v, const u64 *frames, u32 entries)
             new[i] = MFN(frames[i]);
     }
     if (rc != 0) {
-        put_frames(d, new, count);
+        pv_put_frames(d, new, count);
     } else {
         // The old frames are let go when no window maps them any more.
         mfn_t old[PV_GDT_FRAMES];
@@ -84,7 +84,7 @@ long pv_set_gdt(struct vcpu *v, const u64 *frames, u32 entries)
         memcpy(v->pv.gdt_frame, new, sizeof(new));
         v->pv.gdt_entries = entries;
         pv_windows_changed(v);
-        put_frames(d, old, PV_GDT_FRAMES);
+        pv_put_frames(d, old, PV_GDT_FRAMES);
     }
     spin_unlock(&d->mmu_lock);
     return rc;
@@ -103,7 +103,7 @@ long pv_set_ldt(struct vcpu *v, u64 base, u64 entries)
     v->pv.ldt_base = entries ? base : 0;
     v->pv.ldt_entries = (u32)entries;
     pv_windows_changed(v);
-    put_frames(v->dom, old, PV_LDT_FRAMES);
+    pv_put_frames(v->dom, old, PV_LDT_FRAMES);
     return 0;
 }
 

@@ -232,10 +232,22 @@ static void unhold(struct frame *f)
     frame_put(frame_mfn(f));
 }
 
+// The list's links are in `stamp`; while a frame is on it, "now" stands for the time.
 static void defer(struct domain *d, struct frame *f)
 {
-    f->next = d->deferred;
+    f->stamp = d->deferred;
     d->deferred = (u32)frame_mfn(f).v + 1;
+}
+
+static u32 let_go_at(const struct frame *f)
+{
+    return READ_ONCE(f->type) & FT_QUEUED ? tlb_clock() : f->stamp;
+}
+
+static void note_let_go(struct frame *f)
+{
+    if (!(READ_ONCE(f->type) & FT_QUEUED))
+        f->stamp = tlb_clock();
 }
 
 // Undoes what a refused validation has taken; bounded by one table level per step, deferred.
@@ -247,7 +259,7 @@ static void abandon(struct domain *d, struct frame *f, enum frame_type type)
     }
     type_set(f, FT_PARTIAL, FT_VALIDATED);
     if (invalidate(d, f, type) == 0) {
-        f->stamp = tlb_clock();
+        note_let_go(f);
         type_set(f, 0, FT_PARTIAL);
         return;
     }
@@ -268,7 +280,7 @@ int mmu_get_type(struct domain *d, mfn_t m, enum frame_type type)
     if (before & FT_COUNT && before & FT_VALIDATED)
         return 0;
     if (frame_type_of(before) != type && frame_type_of(before) != FT_NONE)
-        tlb_flush_since(&d->dirty, f->stamp);
+        tlb_flush_since(&d->dirty, let_go_at(f));
     if (!is_table(type)) {
         rc = pv_desc_page_ok(m) ? 0 : -EINVAL;
     } else {
@@ -300,7 +312,7 @@ void mmu_put_type(struct domain *d, mfn_t m)
 {
     struct frame *f = frame_of(m);
     enum frame_type type = frame_type_of(READ_ONCE(f->type));
-    f->stamp = tlb_clock();
+    note_let_go(f);
     // The last count goes in one step with the mark that keeps writable uses out until all entries
     // are let go: those do not take mmu_lock.
     u64 old = READ_ONCE(f->type), new;
@@ -322,16 +334,16 @@ int mmu_drain(struct domain *d)
         mfn_t m = MFN(d->deferred - 1);
         struct frame *f = frame_of(m);
         u64 word = READ_ONCE(f->type);
-        d->deferred = f->next; // first of all: the tables it lets go of may join the list
+        d->deferred = f->stamp; // first of all: the tables it lets go of may join the list
         if (!(word & FT_COUNT) && (word & FT_PARTIAL)) {
             if (invalidate(d, f, frame_type_of(word)) != 0) {
                 defer(d, f);
                 return -ERESTART_HC;
             }
-            f->stamp = tlb_clock();
             type_set(f, 0, FT_PARTIAL);
             unhold(f);
         }
+        f->stamp = tlb_clock();
         type_set(f, 0, FT_QUEUED);
         frame_put(m);
     }
@@ -383,7 +395,7 @@ static int claim_writable(struct frame *f)
         // It was a table: no CPU may walk through it any more once it can be written.
         struct domain *d = domain_by_owner(f->owner);
         if (d)
-            tlb_flush_since(&d->dirty, f->stamp);
+            tlb_flush_since(&d->dirty, let_go_at(f));
         type_set(f, 0, FT_FLUSHING);
     }
     return 0;
@@ -528,6 +540,8 @@ maddr_t mmu_l1_entry(struct vcpu *v, u64 va)
 
 int mmu_pin(struct domain *d, mfn_t m, enum frame_type type)
 {
+    if (READ_ONCE(d->state) == DOMAIN_DYING)
+        return -EINVAL; // nobody would unpin it
     int rc = mmu_get(d, m, type);
     if (rc != 0)
         return rc;
@@ -537,6 +551,21 @@ int mmu_pin(struct domain *d, mfn_t m, enum frame_type type)
     }
     type_set(frame_of(m), FT_PINNED, 0);
     return 0;
+}
+
+void mmu_forget(struct domain *d, mfn_t m)
+{
+    struct frame *f = frame_of(m);
+    spin_lock(&d->mmu_lock);
+    u64 word = READ_ONCE(f->type);
+    if (word & FT_PINNED) {
+        type_set(f, 0, FT_PINNED);
+        mmu_put(d, m);
+    } else if (word & FT_HELD && !(word & FT_COUNT)) {
+        abandon(d, f, frame_type_of(word));
+        unhold(f);
+    }
+    spin_unlock(&d->mmu_lock);
 }
 
 int mmu_unpin(struct domain *d, mfn_t m)

@@ -56,6 +56,10 @@ NODISCARD int mmu_cmpxchg_l1(struct domain *d, maddr_t where, u64 *old, u64 val,
 NODISCARD int mmu_pin(struct domain *d, mfn_t m, enum frame_type type);
 NODISCARD int mmu_unpin(struct domain *d, mfn_t m);
 
+// Ends what keeps a table of a dying domain alive by itself: its pin, or a validation that nobody
+// resumed. The caller holds a reference on the frame. Takes mmu_lock.
+void mmu_forget(struct domain *d, mfn_t m);
+
 // The hypervisor's L4 entries, which every L4 table gets.
 extern u64 hv_l4_slots[HV_L4_END - HV_L4_FIRST];
 

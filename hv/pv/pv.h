@@ -67,6 +67,8 @@ struct pv_vcpu {
 // 0, -ENOMEM.
 NODISCARD int pv_vcpu_init(struct vcpu *v);
 void pv_vcpu_free(struct vcpu *v);
+// Lets go of the vCPU's tables: page tables and descriptors. It will not run any more.
+void pv_vcpu_release(struct vcpu *v);
 // Takes the vCPU's registers from, or gives them to, this CPU.
 void pv_save(struct vcpu *v);
 void pv_load(struct vcpu *v);
@@ -129,6 +131,8 @@ u64 pv_get_debugreg(struct vcpu *v, u32 reg);
 NODISCARD int pv_set_debugreg(struct vcpu *v, u32 reg, u64 value);
 
 // --- pv/desc.c ---
+// Lets go of table or descriptor frames and leaves MFN_NONE behind. mmu_lock of d.
+void pv_put_frames(struct domain *d, mfn_t *frames, u32 count);
 NODISCARD long pv_set_gdt(struct vcpu *v, const u64 *frames, u32 entries);
 NODISCARD long pv_update_descriptor(struct vcpu *v, u64 maddr, u64 desc);
 NODISCARD long pv_set_ldt(struct vcpu *v, u64 base, u64 entries);

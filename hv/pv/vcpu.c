@@ -66,6 +66,20 @@ void pv_vcpu_free(struct vcpu *v)
     heap_free(v->pv.fpu);
 }
 
+void pv_vcpu_release(struct vcpu *v)
+{
+    struct domain *d = v->dom;
+    mfn_t roots[] = {v->pv.l4_kernel, v->pv.l4_user};
+    v->pv.l4_kernel = v->pv.l4_user = MFN_NONE;
+    spin_lock(&d->mmu_lock);
+    pv_put_frames(d, roots, ARRAY_SIZE(roots));
+    pv_put_frames(d, v->pv.gdt_frame, PV_GDT_FRAMES);
+    pv_put_frames(d, v->pv.ldt_frame, PV_LDT_FRAMES);
+    v->pv.gdt_entries = v->pv.ldt_entries = 0;
+    v->pv.initialised = false;
+    spin_unlock(&d->mmu_lock);
+}
+
 static u64 current_root(const struct pv_vcpu *pv)
 {
     mfn_t root = pv->kernel_mode ? pv->l4_kernel : pv->l4_user;

@@ -6,6 +6,7 @@
 // 1. queued: in the list of cpus' queue v->cpu. running: on CPU v->cpu. Never both.
 // 2. A vCPU with flags is not queued; if it is running, its CPU has SOFTIRQ_SCHED raised.
 #include "sched/sched.h"
+#include "abi/errno.h"
 #include "cpu/smp.h"
 #include "cpu/time.h"
 #include "pv/pv.h"
@@ -85,10 +86,10 @@ static struct cpumask idle;
 // A vCPU waits on a busy CPU: an idle one may take it.
 static void offer(const struct vcpu *v, u32 cpu)
 {
-    if (v->pinned || cpumask_test(&idle, cpu))
+    if (cpumask_test(&idle, cpu))
         return;
     for_each_cpu (i)
-        if (cpumask_test(&idle, i)) {
+        if (cpumask_test(&idle, i) && cpumask_test(&v->hard, i)) {
             smp_raise(i, SOFTIRQ_SCHED);
             return;
         }
@@ -108,10 +109,22 @@ void sched_init(void)
     }
 }
 
+static u32 first_allowed(const struct vcpu *v)
+{
+    u32 cpu = 0;
+    while (!cpumask_test(&v->hard, cpu))
+        cpu++;
+    return cpu;
+}
+
 void sched_vcpu_init(struct vcpu *v, u32 cpu, bool pinned)
 {
     v->cpu = cpu;
-    v->pinned = pinned;
+    v->soft = v->hard = (struct cpumask){{~(u64)0, ~(u64)0}};
+    if (pinned) {
+        v->hard = (struct cpumask){0};
+        cpumask_set(&v->hard, cpu);
+    }
     v->flags = VCPU_DOWN;
     v->runstate.state = RUNSTATE_offline;
     v->runstate.state_entry_time = time_now();
@@ -122,10 +135,11 @@ void sched_clear(struct vcpu *v, u32 flags)
     struct queue *q = lock_queue(v);
     u32 old = v->flags;
     v->flags &= ~flags;
-    bool wake = old && !v->flags && !v->running;
+    bool wake = !v->flags && !v->running && !v->queued;
     u32 cpu = v->cpu;
-    if (wake && !v->queued) {
-        set_runstate(v, RUNSTATE_runnable);
+    if (wake) {
+        if (old)
+            set_runstate(v, RUNSTATE_runnable);
         enqueue(q, v);
     }
     spin_unlock(&q->lock);
@@ -148,11 +162,27 @@ void sched_set(struct vcpu *v, u32 flags)
     spin_unlock(&q->lock);
 }
 
-void sched_set_sync(struct vcpu *v, u32 flags)
+int sched_set_affinity(struct vcpu *v, const struct cpumask *hard, const struct cpumask *soft)
 {
-    sched_set(v, flags);
-    while (__atomic_load_n(&v->running, __ATOMIC_ACQUIRE)) // pairs with schedule
-        spin_wait();
+    bool any = false;
+    for_each_cpu (i)
+        any |= cpumask_test(hard, i);
+    if (!any)
+        return -EINVAL;
+    struct queue *q = lock_queue(v);
+    v->hard = *hard;
+    v->soft = *soft;
+    bool misplaced = !cpumask_test(hard, v->cpu), queued = v->queued;
+    if (misplaced && queued)
+        dequeue(q, v);
+    if (misplaced && v->running)
+        smp_raise(v->cpu, SOFTIRQ_SCHED); // schedule() moves it
+    else if (misplaced)
+        WRITE_ONCE(v->cpu, first_allowed(v));
+    spin_unlock(&q->lock);
+    if (misplaced && queued)
+        sched_clear(v, 0);
+    return 0;
 }
 
 void sched_yield(struct vcpu *v)
@@ -185,7 +215,7 @@ static struct vcpu *steal(u32 self)
     struct queue *q = &queues[victim];
     spin_lock(&q->lock);
     struct vcpu *v = q->head;
-    while (v && v->pinned)
+    while (v && !cpumask_test(&v->hard, self))
         v = v->next;
     if (v) {
         dequeue(q, v);
@@ -207,7 +237,8 @@ static void charge(struct queue *q, struct vcpu *v)
 static bool put_previous(struct queue *q, struct vcpu *prev)
 {
     charge(q, prev);
-    if (!prev->flags && (!q->head || prev->avt <= q->head->avt)) {
+    if (!prev->flags && cpumask_test(&prev->hard, this_cpu()->id) &&
+        (!q->head || prev->avt <= q->head->avt)) {
         prev->started = time_now();
         return true;
     }
@@ -241,7 +272,7 @@ void schedule(void)
         spin_unlock(&q->lock);
         return;
     }
-    bool waits = prev && !prev->flags;
+    bool waits = prev && !prev->flags, moves = false;
     if (prev) {
         pv_save(prev);
         pv_unload(prev->dom); // before prev may run, and change its tables, elsewhere
@@ -254,9 +285,12 @@ void schedule(void)
     }
     if (prev) {
         set_runstate(prev, waiting_state(prev));
-        if (waits)
+        moves = !cpumask_test(&prev->hard, self);
+        if (moves)
+            WRITE_ONCE(prev->cpu, first_allowed(prev));
+        else if (waits)
             enqueue(q, prev);
-        __atomic_store_n(&prev->running, false, __ATOMIC_RELEASE); // pairs with sched_set_sync
+        __atomic_store_n(&prev->running, false, __ATOMIC_RELEASE); // pairs with domain_still
     }
     spin_unlock(&q->lock);
     if (!next)
@@ -264,6 +298,8 @@ void schedule(void)
     if (next)
         cpumask_clear(&idle, self);
     switch_to(next);
-    if (waits)
+    if (moves)
+        sched_clear(prev, 0); // to the queue of its new CPU
+    else if (waits)
         offer(prev, self);
 }

@@ -14,8 +14,10 @@ void sched_vcpu_init(struct vcpu *v, u32 cpu, bool pinned);
 void sched_clear(struct vcpu *v, u32 flags);
 // Sets reasons not to run. If the vCPU runs, its CPU will switch away from it at its next exit.
 void sched_set(struct vcpu *v, u32 flags);
-// As sched_set, and waits until it is off its CPU. Not for the current vCPU.
-void sched_set_sync(struct vcpu *v, u32 flags);
+// Which CPUs the vCPU may run on, and which of them it had better. -EINVAL: none of the first is
+// online.
+NODISCARD int sched_set_affinity(struct vcpu *v, const struct cpumask *hard,
+                                 const struct cpumask *soft);
 void sched_yield(struct vcpu *v);
 // Picks who runs next on this CPU and switches to it. From the exit path only.
 void schedule(void);
