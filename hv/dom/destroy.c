@@ -137,8 +137,8 @@ static int end_last(struct domain *d)
 int domain_destroy(struct domain *d)
 {
     static int (*const step[])(struct domain *) = {
-        [END_STOP] = stop,        [END_EVENTS] = end_events, [END_GRANTS] = end_grants,
-        [END_VCPUS] = end_vcpus,  [END_MEMORY] = end_memory, [END_LAST] = end_last,
+        [END_STOP] = stop,       [END_EVENTS] = end_events, [END_GRANTS] = end_grants,
+        [END_VCPUS] = end_vcpus, [END_MEMORY] = end_memory, [END_LAST] = end_last,
     };
     if (d == dom0 || d == current_vcpu()->dom)
         return -EINVAL;

@@ -331,8 +331,7 @@ static const char *reason_text(u32 reason)
 static NORETURN void machine_end(u32 reason)
 {
     bool asked = reason == SHUTDOWN_poweroff || reason == SHUTDOWN_reboot;
-    printk(asked ? LOG_INFO : LOG_ERR, "domain 0 has shut down: %s",
-           reason_text(reason));
+    printk(asked ? LOG_INFO : LOG_ERR, "domain 0 has shut down: %s", reason_text(reason));
     if (reason == SHUTDOWN_poweroff || (!asked && options.noreboot))
         machine_halt();
     machine_reboot();

@@ -91,6 +91,7 @@ struct domain {
     bool busy;             // [a] a control operation on it is under way (hc/domctl.c)
     u32 pauses;            // [d] its vCPUs run while this is 0 and the state is DOMAIN_RUNNING
     u32 ctl_pauses;        // [d] those of them by XEN_DOMCTL_pausedomain
+    u8 tsc_mode;           // [d] as XEN_DOMCTL_settscinfo set it
     bool debugged;         // [d] the toolstack wants to see it stop
     u32 shutdown_reason;   // [d]
     bool shutdown_latched; // [d] SCHEDOP_shutdown_code has set the reason

@@ -219,28 +219,18 @@ long hc_iret(struct vcpu *cur, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4)
     return pv_iret(cur, &cpu_info()->regs);
 }
 
-// PV guests of ours have each assist that 64-bit guests can ask for, or need none.
 long hc_vm_assist(struct vcpu *cur, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4)
 {
     UNUSED_ARGS;
-    const u64 one = 1,
-              known = one << VMASST_TYPE_4gb_segments | one << VMASST_TYPE_4gb_segments_notify |
-                      one << VMASST_TYPE_writable_pagetables | one << VMASST_TYPE_pae_extended_cr3 |
-                      one << VMASST_TYPE_architectural_iopl |
-                      one << VMASST_TYPE_runstate_update_flag | one << VMASST_TYPE_m2p_strict;
     u32 type = (u32)a1;
-    if (type >= 64 || !(known >> type & 1))
+    if (type >= 64 || !(PV_VM_ASSISTS >> type & 1))
         return -EINVAL;
+    u64 bit = (u64)1 << type;
     bool on = (u32)a0 == VMASST_CMD_enable;
     if (!on && (u32)a0 != VMASST_CMD_disable)
         return -ENOSYS;
-    if (on)
-        __atomic_fetch_or(&cur->dom->vm_assist, one << type, __ATOMIC_RELAXED);
-    else
-        __atomic_fetch_and(&cur->dom->vm_assist, ~(one << type), __ATOMIC_RELAXED);
-    struct vcpu *v;
-    for_each_vcpu (cur->dom, v)
-        if (type == VMASST_TYPE_architectural_iopl)
-            WRITE_ONCE(v->pv.architectural_iopl, on);
+    u64 now = on ? __atomic_or_fetch(&cur->dom->vm_assist, bit, __ATOMIC_RELAXED)
+                 : __atomic_and_fetch(&cur->dom->vm_assist, ~bit, __ATOMIC_RELAXED);
+    pv_vm_assist_changed(cur->dom, now);
     return 0;
 }

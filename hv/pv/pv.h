@@ -18,6 +18,13 @@ enum {
 #define PV_MSR_HYPERCALL_PAGE 0x40000000u // writing a frame number | page index fills that page
 #define PV_DR6_FIXED          0xffff0ff0u
 
+// PV guests of ours have each assist that 64-bit guests can ask for, or need none.
+#define PV_ASSIST(name) ((u64)1 << VMASST_TYPE_##name)
+#define PV_VM_ASSISTS                                                                            \
+    (PV_ASSIST(4gb_segments) | PV_ASSIST(4gb_segments_notify) | PV_ASSIST(writable_pagetables) | \
+     PV_ASSIST(pae_extended_cr3) | PV_ASSIST(architectural_iopl) |                               \
+     PV_ASSIST(runstate_update_flag) | PV_ASSIST(m2p_strict))
+
 // A guest's handler: an address in its kernel, and whether events are masked when it is entered.
 struct pv_callback {
     u64 address; // 0: none
@@ -82,14 +89,19 @@ NODISCARD int pv_set_root(struct vcpu *v, mfn_t m, bool user);
 // Reloads CR3 of the current vCPU after its roots changed.
 void pv_load_cr3(struct vcpu *v);
 void pv_fpu_init(struct vcpu *v);
+// d->vm_assist has become that: vCPUs note what they need at hand.
+void pv_vm_assist_changed(struct domain *d, u64 assists);
 // The GDT frames or the LDT of v changed: takes them over if it is the current vCPU.
 void pv_windows_changed(struct vcpu *v);
 // What a guest may have in RFLAGS while it runs: interrupts on, no IOPL, no VM86.
 u64 pv_rflags(u64 wanted);
 // Sets an entry of the trap table; addresses have been checked.
 void pv_set_trap(struct pv_vcpu *pv, const struct trap_info *t, u32 vector);
-// Sets the state that VCPUOP_initialise or the domain builder hands over. 0, -EINVAL, -ENOMEM...
+// Sets the state that VCPUOP_initialise, XEN_DOMCTL_setvcpucontext or dom0's builder hands over, of
+// a vCPU that does not run. On an error nothing has changed. -EINVAL, and what mmu_get says.
 NODISCARD int pv_set_context(struct vcpu *v, const struct vcpu_guest_context *c);
+// The state of a vCPU that does not run, in a form that pv_set_context takes. *c is zero.
+void pv_get_context(const struct vcpu *v, struct vcpu_guest_context *c);
 
 // --- pv/traps.c ---
 

@@ -314,67 +314,160 @@ static void set_traps(struct pv_vcpu *pv, const struct vcpu_guest_context *c)
         (struct pv_callback){c->syscall_callback_eip, c->flags & VGCF_syscall_disables_events};
 }
 
-static int set_roots(struct vcpu *v, const struct vcpu_guest_context *c)
+// References to the roots that the context names, kernel's and user's.
+static int get_roots(struct vcpu *v, const struct vcpu_guest_context *c, mfn_t root[2])
 {
     struct domain *d = v->dom;
-    mfn_t kernel = MFN(xen_cr3_to_pfn(c->ctrlreg[3]));
-    mfn_t user = c->ctrlreg[1] ? MFN(xen_cr3_to_pfn(c->ctrlreg[1])) : MFN_NONE;
+    root[0] = MFN(xen_cr3_to_pfn(c->ctrlreg[3]));
+    root[1] = c->ctrlreg[1] ? MFN(xen_cr3_to_pfn(c->ctrlreg[1])) : MFN_NONE;
     spin_lock(&d->mmu_lock);
-    int rc = mmu_get(d, kernel, FT_L4);
-    if (rc == 0 && !mfn_eq(user, MFN_NONE)) {
-        rc = mmu_get(d, user, FT_L4);
+    int rc = mmu_get(d, root[0], FT_L4);
+    if (rc == 0 && !mfn_eq(root[1], MFN_NONE)) {
+        rc = mmu_get(d, root[1], FT_L4);
         if (rc != 0)
-            mmu_put(d, kernel);
+            mmu_put(d, root[0]);
     }
     spin_unlock(&d->mmu_lock);
-    if (rc == 0) {
-        v->pv.l4_kernel = kernel;
-        v->pv.l4_user = user;
-        if (!mfn_eq(user, MFN_NONE))
-            show_m2p(v, user, true);
-        show_m2p(v, kernel, false);
-    }
     return rc;
+}
+
+static void put_roots(struct domain *d, mfn_t root[2])
+{
+    spin_lock(&d->mmu_lock);
+    pv_put_frames(d, root, 2);
+    spin_unlock(&d->mmu_lock);
+}
+
+// Exchanges the vCPU's roots for those.
+static void set_roots(struct vcpu *v, const mfn_t root[2])
+{
+    mfn_t old[2] = {v->pv.l4_kernel, v->pv.l4_user};
+    v->pv.l4_kernel = root[0];
+    v->pv.l4_user = root[1];
+    if (!mfn_eq(root[1], MFN_NONE))
+        show_m2p(v, root[1], true);
+    show_m2p(v, root[0], false);
+    put_roots(v->dom, old);
+}
+
+static void set_fpu(struct vcpu *v, const struct vcpu_guest_context *c)
+{
+    u8 *area = v->pv.fpu;
+    if (!(c->flags & VGCF_I387_VALID)) {
+        pv_fpu_init(v);
+        return;
+    }
+    memcpy(area, &c->fpu_ctxt, FXSAVE_BYTES);
+    *(u32 *)(void *)(area + MXCSR_OFFSET) &= 0xffff; // reserved bits fault
+    if (cpu_features.xsave)                          // header: x87 and SSE are there, the rest not
+        *(u64 *)(void *)(area + XSAVE_HEADER) = 3;
 }
 
 int pv_set_context(struct vcpu *v, const struct vcpu_guest_context *c)
 {
     struct pv_vcpu *pv = &v->pv;
     u64 frames[PV_GDT_FRAMES];
+    mfn_t root[2];
     if (!context_ok(c))
         return -EINVAL;
     for (u32 i = 0; i < PV_GDT_FRAMES; i++)
         frames[i] = c->gdt_frames[i];
-    int rc = set_roots(v, c);
+    int rc = get_roots(v, c, root);
     if (rc != 0)
         return rc;
     rc = (int)pv_set_gdt(v, frames, (u32)c->gdt_ents);
     if (rc != 0) {
-        spin_lock(&v->dom->mmu_lock);
-        mmu_put(v->dom, pv->l4_kernel);
-        if (!mfn_eq(pv->l4_user, MFN_NONE))
-            mmu_put(v->dom, pv->l4_user);
-        spin_unlock(&v->dom->mmu_lock);
-        pv->l4_kernel = pv->l4_user = MFN_NONE;
+        put_roots(v->dom, root);
         return rc;
     }
+    set_roots(v, root);
     set_regs(pv, &c->user_regs);
     set_traps(pv, c);
     pv->kernel_mode = c->flags & VGCF_in_kernel;
     pv->kernel_sp = c->kernel_sp;
     pv->kernel_ss = (u16)c->kernel_ss;
     pv->cr0 = c->ctrlreg[0] & CR0_TS;
-    pv->ldt_base = c->ldt_base;
-    pv->ldt_entries = (u32)c->ldt_ents;
     pv->fs_base = c->fs_base;
     pv->gs_base_kernel = c->gs_base_kernel;
     pv->gs_base_user = c->gs_base_user;
-    if (c->flags & VGCF_I387_VALID) {
-        memcpy(pv->fpu, &c->fpu_ctxt, FXSAVE_BYTES);
-        *(u32 *)(void *)((u8 *)pv->fpu + MXCSR_OFFSET) &= 0xffff; // reserved bits fault
-        if (cpu_features.xsave) // header: x87 and SSE are there, the rest initial
-            *(u64 *)(void *)((u8 *)pv->fpu + XSAVE_HEADER) = 3;
+    spin_lock(&v->dom->mmu_lock);
+    (void)!pv_set_ldt(v, c->ldt_base, c->ldt_ents);
+    spin_unlock(&v->dom->mmu_lock);
+    for (u32 i = 0; i < 8; i++) // a bad value leaves that register as it is
+        if (i < 4 || i > 5)
+            (void)!pv_set_debugreg(v, i, c->debugreg[i]);
+    set_fpu(v, c);
+    if (v->id.v == 0 && !pv->initialised) {
+        v->dom->vm_assist = c->vm_assist & PV_VM_ASSISTS;
+        pv_vm_assist_changed(v->dom, v->dom->vm_assist);
     }
     pv->initialised = true;
     return 0;
+}
+
+void pv_vm_assist_changed(struct domain *d, u64 assists)
+{
+    struct vcpu *v;
+    for_each_vcpu (d, v)
+        WRITE_ONCE(v->pv.architectural_iopl, (assists & PV_ASSIST(architectural_iopl)) != 0);
+}
+
+static void get_regs(const struct pv_vcpu *pv, struct cpu_user_regs *u)
+{
+    const struct cpu_regs *r = &pv->regs;
+    u->r15 = r->r15, u->r14 = r->r14, u->r13 = r->r13, u->r12 = r->r12;
+    u->rbp = r->rbp, u->rbx = r->rbx, u->r11 = r->r11, u->r10 = r->r10;
+    u->r9 = r->r9, u->r8 = r->r8, u->rax = r->rax, u->rcx = r->rcx;
+    u->rdx = r->rdx, u->rsi = r->rsi, u->rdi = r->rdi;
+    u->rip = r->rip, u->rsp = r->rsp;
+    u->cs = (u16)r->cs, u->ss = (u16)r->ss;
+    u->rflags = (r->rflags & ~(u64)RFLAGS_IOPL) | (u64)pv->iopl << 12;
+    u->ds = pv->ds, u->es = pv->es, u->fs = pv->fs, u->gs = pv->gs;
+}
+
+static void get_traps(const struct pv_vcpu *pv, struct vcpu_guest_context *c)
+{
+    for (u32 i = 0; i < 256; i++)
+        c->trap_ctxt[i] = (struct trap_info){
+            .vector = (u8)i,
+            .flags = (u8)(pv->trap[i].dpl | (pv->trap[i].mask_events ? 4 : 0)),
+            .cs = pv->trap[i].cs,
+            .address = pv->trap[i].address,
+        };
+    c->event_callback_eip = pv->event.address;
+    c->failsafe_callback_eip = pv->failsafe.address;
+    c->syscall_callback_eip = pv->syscall.address;
+    c->flags |= pv->failsafe.mask_events ? VGCF_failsafe_disables_events : 0;
+    c->flags |= pv->syscall.mask_events ? VGCF_syscall_disables_events : 0;
+}
+
+static u64 root_cr3(mfn_t root)
+{
+    return mfn_eq(root, MFN_NONE) ? 0 : xen_pfn_to_cr3(root.v);
+}
+
+void pv_get_context(const struct vcpu *v, struct vcpu_guest_context *c)
+{
+    const struct pv_vcpu *pv = &v->pv;
+    memcpy(&c->fpu_ctxt, pv->fpu, FXSAVE_BYTES);
+    c->flags = VGCF_i387_valid | (pv->kernel_mode ? VGCF_in_kernel : 0);
+    c->flags |= v->flags & VCPU_DOWN ? 0 : VGCF_online;
+    get_regs(pv, &c->user_regs);
+    get_traps(pv, c);
+    c->ldt_base = pv->ldt_base;
+    c->ldt_ents = pv->ldt_entries;
+    c->gdt_ents = pv->gdt_entries;
+    for (u32 i = 0; i < PV_GDT_FRAMES && !mfn_eq(pv->gdt_frame[i], MFN_NONE); i++)
+        c->gdt_frames[i] = pv->gdt_frame[i].v;
+    c->kernel_ss = pv->kernel_ss;
+    c->kernel_sp = pv->kernel_sp;
+    c->ctrlreg[0] = (read_cr0() & ~(u64)CR0_TS) | pv->cr0;
+    c->ctrlreg[1] = root_cr3(pv->l4_user);
+    c->ctrlreg[3] = root_cr3(pv->l4_kernel);
+    for (u32 i = 0; i < 8; i++)
+        c->debugreg[i] = i < 4 ? pv->dr[i] : i == 6 ? pv->dr6 : i == 7 ? pv->dr7 : 0;
+    c->vm_assist = v->dom->vm_assist;
+    c->fs_base = pv->fs_base;
+    c->gs_base_kernel = pv->gs_base_kernel;
+    c->gs_base_user = pv->gs_base_user;
 }

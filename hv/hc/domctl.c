@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: MIT
+// HYPERVISOR_domctl: dispatch, and the operations on whole domains. Source: <xen/domctl.h>.
+#include "hc/domctl.h"
+#include "abi/errno.h"
+#include "cpu/time.h"
+#include "hc/memory.h"
+#include "hc/table.h"
+#include "lib/printk.h"
+#include "lib/string.h"
+#include "mm/frame.h"
+#include "sched/sched.h"
+
+enum { CDF_KNOWN = XEN_DOMCTL_CDF_xs_domain, TSC_MODE_DEFAULT = 0, TSC_MODE_NATIVE = 2 };
+
+void domctl_hold_still(struct domain *d)
+{
+    domain_pause(d);
+    while (!domain_still(d)) // its CPU has been told; nothing that it may wait for is held here
+        spin_wait();
+}
+
+// --- life ---
+
+static long refuse(const struct xen_domctl *op, const char *what, u64 value, u64 limit, long rc)
+{
+    printk(LOG_WARN, "domain %u is not created: %s 0x%llx, at most 0x%llx", op->domain, what,
+           (unsigned long long)value, (unsigned long long)limit);
+    return rc;
+}
+
+static long check_config(const struct xen_domctl *op)
+{
+    const struct xen_domctl_createdomain *c = &op->u.createdomain;
+    if (c->flags & XEN_DOMCTL_CDF_hvm) {
+        printk(LOG_WARN, "domain %u is not created: HVM guests are not supported", op->domain);
+        return -EINVAL;
+    }
+    if (c->flags & ~(u32)CDF_KNOWN)
+        return refuse(op, "flags", c->flags, CDF_KNOWN, -EINVAL);
+    if (c->iommu_opts || c->vmtrace_size)
+        return refuse(op, "IOMMU options or trace size", c->iommu_opts | c->vmtrace_size, 0,
+                      -EINVAL);
+    if (c->max_vcpus == 0)
+        return refuse(op, "vCPUs", 0, VCPUS_MAX, -EINVAL);
+    if (c->max_vcpus > VCPUS_MAX)
+        return refuse(op, "vCPUs", c->max_vcpus, VCPUS_MAX, -EINVAL);
+    if (c->cpupool_id)
+        return refuse(op, "CPU pool", c->cpupool_id, 0, -ENOENT);
+    if (c->arch.emulation_flags)
+        return refuse(op, "emulated devices", c->arch.emulation_flags, 0, -EINVAL);
+    if (c->arch.misc_flags & ~XEN_X86_MSR_RELAXED)
+        return refuse(op, "architecture flags", c->arch.misc_flags, XEN_X86_MSR_RELAXED, -EINVAL);
+    return 0;
+}
+
+static long create(struct vcpu *cur, struct domain *none, struct xen_domctl *op)
+{
+    static bool under_way;
+    const struct xen_domctl_createdomain *a = &op->u.createdomain;
+    struct domain_config c = {
+        .flags = a->flags,
+        .ssidref = a->ssidref,
+        .vcpus = a->max_vcpus,
+        .evtchn_max = MIN(a->max_evtchn_port, (u32)INT32_MAX),
+    };
+    struct domain *d;
+    (void)cur, (void)none;
+    long rc = check_config(op);
+    if (rc)
+        return rc;
+    if (__atomic_exchange_n(&under_way, true, __ATOMIC_ACQUIRE))
+        return -ERESTART_HC;
+    memcpy(c.handle, a->handle, sizeof(c.handle));
+    bool any = op->domain == 0 || op->domain >= DOMID_FIRST_RESERVED;
+    rc = domain_create(&c, DOM_ID(op->domain), any, &d);
+    __atomic_store_n(&under_way, false, __ATOMIC_RELEASE);
+    if (rc == 0)
+        op->domain = d->id.v;
+    else if (rc == -ENOMEM)
+        printk(LOG_WARN, "domain %u is not created: memory is out, %llu KiB free", op->domain,
+               (unsigned long long)frames_free_count() * 4);
+    return rc;
+}
+
+static long destroy(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
+{
+    (void)cur, (void)op;
+    return domain_destroy(d);
+}
+
+static long pause(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
+{
+    (void)op;
+    if (d == cur->dom)
+        return -EINVAL;
+    if (d->ctl_pauses == UINT32_MAX / 2)
+        return -EOVERFLOW;
+    d->ctl_pauses++;
+    domctl_hold_still(d);
+    return 0;
+}
+
+static long unpause(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
+{
+    (void)op;
+    if (d == cur->dom || d->ctl_pauses == 0 || !d->vcpu[0])
+        return -EINVAL;
+    d->ctl_pauses--;
+    domain_unpause(d);
+    return 0;
+}
+
+static long resume(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
+{
+    (void)op;
+    if (d == cur->dom)
+        return -EINVAL;
+    int rc = domain_resume(d);
+    return rc == -EINVAL && d->state == DOMAIN_RUNNING ? 0 : rc;
+}
+
+// --- what a domain is ---
+
+static u32 info_flags(struct domain *d)
+{
+    u32 flags = d->state == DOMAIN_DYING ? XEN_DOMINF_dying : 0;
+    flags |= d->state == DOMAIN_SHUTDOWN ? XEN_DOMINF_shutdown : 0;
+    flags |= d->ctl_pauses ? XEN_DOMINF_paused : 0;
+    flags |= d->debugged ? XEN_DOMINF_debugged : 0;
+    flags |= d->flags & XEN_DOMCTL_CDF_xs_domain ? XEN_DOMINF_xs_domain : 0;
+    return flags | (d->shutdown_reason & XEN_DOMINF_shutdownmask) << XEN_DOMINF_shutdownshift;
+}
+
+void domain_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
+{
+    struct vcpu *v;
+    bool blocked = true, running = false;
+    const void *shared = d->shared;
+    *info = (struct xen_domctl_getdomaininfo){
+        .domain = d->id.v,
+        .flags = info_flags(d),
+        .tot_pages = memory_reserved(d),
+        .max_pages = d->frames_max,
+        .shared_info_frame = shared ? virt_mfn(shared).v : ~(u64)0,
+        .max_vcpu_id = XEN_INVALID_MAX_VCPU_ID,
+        .ssidref = d->ssidref,
+        .gpaddr_bits = 64,
+    };
+    memcpy(info->handle, d->handle, sizeof(info->handle));
+    for_each_vcpu (d, v) {
+        struct vcpu_runstate_info r;
+        sched_runstate(v, &r);
+        info->max_vcpu_id = v->id.v;
+        info->cpu_time += r.time[RUNSTATE_running];
+        if (READ_ONCE(v->flags) & VCPU_DOWN)
+            continue;
+        info->nr_online_vcpus++;
+        blocked &= (READ_ONCE(v->flags) & VCPU_BLOCKED) != 0;
+        running |= READ_ONCE(v->running);
+    }
+    info->flags |= blocked ? XEN_DOMINF_blocked : 0;
+    info->flags |= running ? XEN_DOMINF_running : 0;
+}
+
+// Tells about the first domain whose number is not below the one asked for.
+static long getdomaininfo(struct vcpu *cur, struct domain *none, struct xen_domctl *op)
+{
+    (void)cur, (void)none;
+    struct domain *d = op->domain == DOMID_SELF ? domain_get(DOM_ID(DOMID_SELF), cur->dom)
+                                                : domain_get_from(op->domain);
+    if (!d)
+        return -ESRCH;
+    domain_info(d, &op->u.getdomaininfo);
+    op->domain = d->id.v;
+    domain_put(d);
+    return 0;
+}
+
+static long setdomainhandle(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
+{
+    (void)cur;
+    memcpy(d->handle, op->u.setdomainhandle.handle, sizeof(d->handle));
+    return 0;
+}
+
+static long setdebugging(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
+{
+    if (d == cur->dom)
+        return -EINVAL;
+    d->debugged = op->u.setdebugging.enable;
+    return 0;
+}
+
+static long set_virq_handler(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
+{
+    (void)cur;
+    return domain_set_virq_handler(d, op->u.set_virq_handler.virq);
+}
+
+// --- time, width, nodes ---
+
+static long settimeoffset(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
+{
+    (void)cur;
+    d->time_offset = op->u.settimeoffset.time_offset_seconds;
+    domain_update_wallclock(d);
+    return 0;
+}
+
+// The guests' TSC is the machine's, whatever the mode: it is stable, or Wirt says so at boot.
+static long gettscinfo(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
+{
+    if (d == cur->dom)
+        return -EINVAL;
+    op->u.tsc_info = (struct xen_domctl_tsc_info){
+        .tsc_mode = d->tsc_mode,
+        .gtsc_khz = (u32)time_tsc_khz(),
+        .elapsed_nsec = d->tsc_mode == TSC_MODE_NATIVE ? 0 : time_now(),
+    };
+    return 0;
+}
+
+static long settscinfo(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
+{
+    u32 mode = op->u.tsc_info.tsc_mode;
+    if (d == cur->dom)
+        return -EINVAL;
+    if (mode != TSC_MODE_DEFAULT && mode != TSC_MODE_NATIVE)
+        return -EOPNOTSUPP; // reading the TSC is not emulated
+    d->tsc_mode = (u8)mode;
+    return 0;
+}
+
+static long set_address_size(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
+{
+    (void)cur, (void)d;
+    return op->u.address_size.size == 64 ? 0 : -EINVAL; // 32-bit guests come later
+}
+
+static long get_address_size(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
+{
+    (void)cur, (void)d;
+    op->u.address_size.size = 64;
+    return 0;
+}
+
+static long set_target(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
+{
+    (void)cur;
+    struct domain *target = domain_get(DOM_ID(op->u.set_target.target), NULL);
+    if (!target)
+        return -ESRCH;
+    bool self = target == d;
+    domain_put(target);
+    return self ? -EINVAL : -EOPNOTSUPP; // that is for device models of HVM guests
+}
+
+// --- dispatch ---
+
+// clang-format off
+#define OP(op, flags, fn, test) {"XEN_DOMCTL_" #op, XEN_DOMCTL_##op, flags, fn, test}
+
+const struct hc_domctl_op hc_domctl_ops[] = {
+    OP(createdomain, DOMCTL_OUT | DOMCTL_NO_DOMAIN, create, NULL),
+    OP(destroydomain, DOMCTL_IN, destroy, NULL),
+    OP(pausedomain, DOMCTL_IN, pause, NULL),
+    OP(unpausedomain, DOMCTL_IN, unpause, NULL),
+    OP(resumedomain, DOMCTL_IN, resume, NULL),
+    OP(getdomaininfo, DOMCTL_OUT | DOMCTL_NO_DOMAIN, getdomaininfo, NULL),
+    OP(setvcpuaffinity, DOMCTL_OUT, domctl_setvcpuaffinity, NULL),
+    OP(getvcpuaffinity, DOMCTL_OUT, domctl_getvcpuaffinity, NULL),
+    OP(max_mem, DOMCTL_IN, domctl_max_mem, NULL),
+    OP(setvcpucontext, DOMCTL_IN, domctl_setvcpucontext, NULL),
+    OP(getvcpucontext, DOMCTL_OUT, domctl_getvcpucontext, NULL),
+    OP(getvcpuinfo, DOMCTL_OUT, domctl_getvcpuinfo, NULL),
+    OP(max_vcpus, DOMCTL_IN, domctl_max_vcpus, NULL),
+    OP(setdomainhandle, DOMCTL_IN, setdomainhandle, NULL),
+    OP(setdebugging, DOMCTL_IN, setdebugging, NULL),
+    OP(hypercall_init, DOMCTL_IN, domctl_hypercall_init, NULL),
+    OP(settimeoffset, DOMCTL_IN, settimeoffset, NULL),
+    OP(sendtrigger, DOMCTL_IN, domctl_sendtrigger, NULL),
+    OP(set_address_size, DOMCTL_IN, set_address_size, NULL),
+    OP(get_address_size, DOMCTL_OUT, get_address_size, NULL),
+    OP(set_ext_vcpucontext, DOMCTL_IN, domctl_set_ext_vcpucontext, NULL),
+    OP(get_ext_vcpucontext, DOMCTL_OUT, domctl_get_ext_vcpucontext, NULL),
+    OP(set_target, DOMCTL_IN, set_target, NULL),
+    OP(gettscinfo, DOMCTL_OUT, gettscinfo, NULL),
+    OP(settscinfo, DOMCTL_IN, settscinfo, NULL),
+    OP(getpageframeinfo3, DOMCTL_OUT, domctl_getpageframeinfo3, NULL),
+    OP(set_virq_handler, DOMCTL_IN, set_virq_handler, NULL),
+};
+// clang-format on
+
+static const struct hc_domctl_op *find(u32 cmd)
+{
+    for (u32 i = 0; i < ARRAY_SIZE(hc_domctl_ops); i++)
+        if (hc_domctl_ops[i].cmd == cmd)
+            return &hc_domctl_ops[i];
+    return NULL;
+}
+
+static long call(struct vcpu *cur, const struct hc_domctl_op *row, struct xen_domctl *op)
+{
+    if (row->flags & DOMCTL_NO_DOMAIN)
+        return row->handler(cur, NULL, op);
+    struct domain *d = domain_get(DOM_ID(op->domain), cur->dom);
+    if (!d)
+        return -ESRCH;
+    long rc = -ERESTART_HC;
+    if (!__atomic_exchange_n(&d->busy, true, __ATOMIC_ACQUIRE)) {
+        rc = row->handler(cur, d, op);
+        __atomic_store_n(&d->busy, false, __ATOMIC_RELEASE);
+    }
+    domain_put(d);
+    return rc;
+}
+
+long hc_domctl(struct vcpu *cur, u64 arg, u64 a1, u64 a2, u64 a3, u64 a4)
+{
+    (void)a1, (void)a2, (void)a3, (void)a4;
+    struct xen_domctl op;
+    if (!cur->dom->privileged)
+        return -EPERM;
+    if (guest_copy_in(&op, GUEST_PTR(arg), sizeof(op)))
+        return -EFAULT;
+    if (op.interface_version != XEN_DOMCTL_INTERFACE_VERSION)
+        return -EACCES;
+    const struct hc_domctl_op *row = find(op.cmd);
+    if (!row)
+        return -ENOSYS;
+    long rc = call(cur, row, &op);
+    bool out = rc == 0 ? row->flags & DOMCTL_OUT : row->flags & DOMCTL_REPORT;
+    if (out && guest_copy_out(GUEST_PTR(arg), &op, sizeof(op)))
+        return -EFAULT;
+    return rc;
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+// HYPERVISOR_domctl: its table and the handlers in it.
+#ifndef WIRT_HC_DOMCTL_H
+#define WIRT_HC_DOMCTL_H
+
+#include "abi/xen.h"
+#include <xen/domctl.h>
+#include "dom/domain.h"
+
+enum hc_domctl_flags {
+    DOMCTL_IN = 0,
+    DOMCTL_OUT = 1u << 0,      // the struct is copied out after success
+    DOMCTL_REPORT = 1u << 1,   // also after a failure, which it explains
+    DOMCTL_NO_DOMAIN = 1u << 2 // `domain` does not name one that exists
+};
+
+// Handlers get a copy of the caller's struct and the domain it names (NULL: DOMCTL_NO_DOMAIN),
+// referenced, with d->busy set: no other control operation on that domain is under way. They return
+// 0, an errno of the ABI, or -ERESTART_HC to be called again with the same arguments. No lock is
+// held.
+typedef long hc_domctl_handler(struct vcpu *cur, struct domain *d, struct xen_domctl *op);
+
+struct hc_domctl_op {
+    const char *name;
+    u32 cmd;
+    u32 flags; // enum hc_domctl_flags
+    hc_domctl_handler *handler;
+    const char *test; // the guest test, a directory in tests/guest
+};
+extern const struct hc_domctl_op hc_domctl_ops[];
+
+// domctl_vcpu.c
+hc_domctl_handler domctl_setvcpucontext, domctl_getvcpucontext, domctl_getvcpuinfo,
+    domctl_max_vcpus, domctl_setvcpuaffinity, domctl_getvcpuaffinity, domctl_sendtrigger,
+    domctl_set_ext_vcpucontext, domctl_get_ext_vcpucontext;
+// domctl_memory.c
+hc_domctl_handler domctl_max_mem, domctl_getpageframeinfo3, domctl_hypercall_init;
+
+// What XEN_DOMCTL_getdomaininfo tells; also for sysctl's list.
+void domain_info(struct domain *d, struct xen_domctl_getdomaininfo *info);
+// Keeps a domain other than the caller's off all CPUs until domain_unpause.
+void domctl_hold_still(struct domain *d);
+
+#endif

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: MIT
+// The domctls about vCPUs: contexts, affinity, information. Source: <xen/domctl.h>.
+#include "abi/errno.h"
+#include "cpu/x86.h"
+#include "hc/domctl.h"
+#include "lib/printk.h"
+#include "lib/string.h"
+#include "mm/frame.h"
+#include "mm/heap.h"
+#include "sched/sched.h"
+
+static struct vcpu *vcpu_of(struct domain *d, u32 id)
+{
+    return id < d->vcpu_count ? d->vcpu[guest_index(id, d->vcpu_count)] : NULL;
+}
+
+long domctl_max_vcpus(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
+{
+    u32 max = op->u.max_vcpus.max;
+    if (d == cur->dom || max != d->vcpu_count)
+        return -EINVAL;
+    for (u32 i = 0; i < max; i++)
+        if (!d->vcpu[i] && !vcpu_create(d, i)) {
+            printk(LOG_WARN, "domain %u: no memory for vCPU %u of %u, %llu KiB free", d->id.v, i,
+                   max, (unsigned long long)frames_free_count() * 4);
+            return -ENOMEM;
+        }
+    return 0;
+}
+
+// --- contexts ---
+
+static long set_context(struct domain *d, struct vcpu *v, const struct vcpu_guest_context *c)
+{
+    spin_lock(&d->lock);
+    long rc = d->state == DOMAIN_DYING ? -EINVAL : pv_set_context(v, c);
+    spin_unlock(&d->lock);
+    if (rc)
+        return rc;
+    if (c->flags & VGCF_online)
+        sched_clear(v, VCPU_DOWN);
+    else
+        sched_set(v, VCPU_DOWN);
+    return 0;
+}
+
+long domctl_setvcpucontext(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
+{
+    const struct xen_domctl_vcpucontext *a = &op->u.vcpucontext;
+    struct vcpu *v = vcpu_of(d, a->vcpu);
+    if (d == cur->dom || !v)
+        return -EINVAL;
+    if (guest_ptr_null(GUEST_HANDLE(a->ctxt)))
+        return -EOPNOTSUPP;
+    struct vcpu_guest_context *c = heap_new(struct vcpu_guest_context);
+    if (!c)
+        return -ENOMEM;
+    long rc = guest_copy_in(c, GUEST_HANDLE(a->ctxt), sizeof(*c));
+    if (rc == 0) {
+        domctl_hold_still(d);
+        rc = set_context(d, v, c);
+        domain_unpause(d);
+    }
+    heap_free(c);
+    return rc;
+}
+
+long domctl_getvcpucontext(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
+{
+    const struct xen_domctl_vcpucontext *a = &op->u.vcpucontext;
+    struct vcpu *v = vcpu_of(d, a->vcpu);
+    if (d == cur->dom || !v)
+        return -EINVAL;
+    if (!v->pv.initialised)
+        return -ENODATA;
+    struct vcpu_guest_context *c = heap_new(struct vcpu_guest_context);
+    if (!c)
+        return -ENOMEM;
+    domctl_hold_still(d);
+    pv_get_context(v, c);
+    domain_unpause(d);
+    long rc = guest_copy_out(GUEST_HANDLE(a->ctxt), c, sizeof(*c));
+    heap_free(c);
+    return rc;
+}
+
+long domctl_set_ext_vcpucontext(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
+{
+    const struct xen_domctl_ext_vcpucontext *a = &op->u.ext_vcpucontext;
+    struct vcpu *v = vcpu_of(d, a->vcpu);
+    if (!v)
+        return -ESRCH;
+    if (d == cur->dom || a->size < offsetof(struct xen_domctl_ext_vcpucontext, mcg_cap) ||
+        !is_canonical(a->syscall32_callback_eip) || !is_canonical(a->sysenter_callback_eip))
+        return -EINVAL;
+    v->pv.syscall32 = (struct pv_callback){a->syscall32_callback_eip, a->syscall32_disables_events};
+    v->pv.sysenter = (struct pv_callback){a->sysenter_callback_eip, a->sysenter_disables_events};
+    return 0;
+}
+
+long domctl_get_ext_vcpucontext(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
+{
+    struct xen_domctl_ext_vcpucontext *a = &op->u.ext_vcpucontext;
+    struct vcpu *v = vcpu_of(d, a->vcpu);
+    if (!v)
+        return -ESRCH;
+    if (d == cur->dom)
+        return -EINVAL;
+    *a = (struct xen_domctl_ext_vcpucontext){
+        .vcpu = v->id.v,
+        .size = sizeof(*a),
+        .syscall32_callback_eip = v->pv.syscall32.address,
+        .sysenter_callback_eip = v->pv.sysenter.address,
+        .syscall32_disables_events = v->pv.syscall32.mask_events,
+        .sysenter_disables_events = v->pv.sysenter.mask_events,
+    };
+    return 0;
+}
+
+// --- what it does ---
+
+long domctl_getvcpuinfo(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
+{
+    struct xen_domctl_getvcpuinfo *a = &op->u.getvcpuinfo;
+    struct vcpu *v = vcpu_of(d, a->vcpu);
+    struct vcpu_runstate_info r;
+    (void)cur;
+    if (!v)
+        return a->vcpu < d->vcpu_count ? -ESRCH : -EINVAL;
+    sched_runstate(v, &r);
+    a->online = !(READ_ONCE(v->flags) & VCPU_DOWN);
+    a->blocked = (READ_ONCE(v->flags) & VCPU_BLOCKED) != 0;
+    a->running = READ_ONCE(v->running);
+    a->cpu_time = r.time[RUNSTATE_running];
+    a->cpu = READ_ONCE(v->cpu);
+    return 0;
+}
+
+long domctl_sendtrigger(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
+{
+    (void)cur;
+    if (op->u.sendtrigger.trigger != XEN_DOMCTL_SENDTRIGGER_NMI)
+        return -ENOSYS; // the others are for HVM guests
+    struct vcpu *v = vcpu_of(d, op->u.sendtrigger.vcpu);
+    if (!v)
+        return op->u.sendtrigger.vcpu < d->vcpu_count ? -ESRCH : -EINVAL;
+    v->pv.nmi_pending = true;
+    vcpu_notify_events(v);
+    return 0;
+}
+
+// --- affinity ---
+
+static long read_mask(const struct xenctl_bitmap *b, struct cpumask *mask)
+{
+    u64 bytes = MIN((u64)b->nr_bits + 7, (u64)CPUS_MAX) / 8;
+    *mask = (struct cpumask){0};
+    if (guest_copy_in(mask, GUEST_HANDLE(b->bitmap), bytes))
+        return -EFAULT;
+    if (b->nr_bits < CPUS_MAX && b->nr_bits % 8)
+        mask->w[b->nr_bits / 64] &= ((u64)1 << b->nr_bits % 64) - 1;
+    return 0;
+}
+
+// As many bits as both sides have, the rest of the caller's zero.
+static long write_mask(const struct xenctl_bitmap *b, const struct cpumask *mask)
+{
+    u64 bytes = ((u64)b->nr_bits + 7) / 8, have = MIN(bytes, (u64)CPUS_MAX / 8);
+    u8 zero = 0;
+    struct cpumask m = *mask;
+    if (b->nr_bits < CPUS_MAX && b->nr_bits % 64)
+        m.w[b->nr_bits / 64] &= ((u64)1 << b->nr_bits % 64) - 1;
+    if (guest_copy_out(GUEST_HANDLE(b->bitmap), &m, have))
+        return -EFAULT;
+    for (u64 i = have; i < bytes && i < 512; i++)
+        if (guest_copy_out_index(GUEST_HANDLE(b->bitmap), i, &zero, 1))
+            return -EFAULT;
+    return 0;
+}
+
+static struct cpumask online(void)
+{
+    struct cpumask m = {0};
+    for_each_cpu (i)
+        cpumask_set(&m, i);
+    return m;
+}
+
+static struct cpumask both(const struct cpumask *a, const struct cpumask *b)
+{
+    struct cpumask m;
+    for (u32 i = 0; i < ARRAY_SIZE(m.w); i++)
+        m.w[i] = a->w[i] & b->w[i];
+    return m;
+}
+
+// What was set is answered as what comes of it.
+long domctl_setvcpuaffinity(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
+{
+    const struct xen_domctl_vcpuaffinity *a = &op->u.vcpuaffinity;
+    struct vcpu *v = vcpu_of(d, a->vcpu);
+    (void)cur;
+    if (!v)
+        return a->vcpu < d->vcpu_count ? -ESRCH : -EINVAL;
+    if (!(a->flags & (XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT)))
+        return -EINVAL;
+    struct cpumask hard = v->hard, soft = v->soft, all = online();
+    long rc = 0;
+    if (a->flags & XEN_VCPUAFFINITY_HARD)
+        rc = read_mask(&a->cpumap_hard, &hard);
+    if (rc == 0 && a->flags & XEN_VCPUAFFINITY_SOFT)
+        rc = read_mask(&a->cpumap_soft, &soft);
+    if (rc == 0)
+        rc = sched_set_affinity(v, &hard, &soft);
+    hard = both(&hard, &all);
+    soft = both(&soft, &hard);
+    if (rc == 0 && a->flags & XEN_VCPUAFFINITY_HARD)
+        rc = write_mask(&a->cpumap_hard, &hard);
+    if (rc == 0 && a->flags & XEN_VCPUAFFINITY_SOFT)
+        rc = write_mask(&a->cpumap_soft, &soft);
+    return rc;
+}
+
+long domctl_getvcpuaffinity(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
+{
+    const struct xen_domctl_vcpuaffinity *a = &op->u.vcpuaffinity;
+    struct vcpu *v = vcpu_of(d, a->vcpu);
+    (void)cur;
+    if (!v)
+        return a->vcpu < d->vcpu_count ? -ESRCH : -EINVAL;
+    if (!(a->flags & (XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT)))
+        return -EINVAL;
+    long rc = 0;
+    if (a->flags & XEN_VCPUAFFINITY_HARD)
+        rc = write_mask(&a->cpumap_hard, &v->hard);
+    if (rc == 0 && a->flags & XEN_VCPUAFFINITY_SOFT)
+        rc = write_mask(&a->cpumap_soft, &v->soft);
+    return rc;
+}
