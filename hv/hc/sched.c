@@ -42,11 +42,9 @@ static long op_block(struct vcpu *cur, void *arg)
 static long op_shutdown(struct vcpu *cur, void *arg)
 {
     const struct sched_shutdown *s = arg;
-    if (s->reason > SHUTDOWN_MAX)
-        return -EINVAL;
     if (s->reason == SHUTDOWN_crash)
         domain_crash(cur->dom, "its kernel says so");
-    domain_shutdown(cur->dom, s->reason);
+    domain_shutdown(cur->dom, (u8)s->reason); // the toolstack knows what others than ours mean
     return 0;
 }
 
@@ -140,7 +138,7 @@ static long op_remote_shutdown(struct vcpu *cur, void *arg)
     struct domain *d = domain_get(DOM_ID(s->domain_id), cur->dom);
     if (!d)
         return -ESRCH;
-    domain_shutdown(d, s->reason);
+    domain_shutdown(d, (u8)s->reason);
     domain_put(d);
     return 0;
 }

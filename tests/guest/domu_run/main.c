@@ -5,7 +5,6 @@
 // xen ABI: domctl.h createdomain, max_vcpus, max_mem, hypercall_init, setvcpucontext,
 // unpausedomain, getdomaininfo, destroydomain; xen.h "startofday"; sysctl.h physinfo free_pages.
 //
-// WIRT: skip domctl comes with the control interface
 #include "lib/domu.h"
 
 const char test_title[] = "the life of a second domain";
