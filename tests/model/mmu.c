@@ -319,6 +319,16 @@ void tlb_flush_since(const struct cpumask *mask, u32 stamp)
             frame_put_type(MFN(m));
 }
 
+void domain_hold(struct domain *d)
+{
+    d->refs++;
+}
+
+void domain_put(struct domain *d)
+{
+    d->refs--;
+}
+
 struct domain *domain_by_owner(u16 owner)
 {
     return owner == frame_owner_id(&dom) ? &dom : NULL;

@@ -39,6 +39,11 @@ void tlb_flush_since(const struct cpumask *mask, u32 stamp)
 {
 }
 
+void domain_hold(struct domain *d)
+{
+    d->refs++;
+}
+
 struct domain *domain_by_owner(u16 owner)
 {
     return owner == frame_owner_id(&dom) ? &dom : owner == frame_owner_id(&other) ? &other : NULL;
