@@ -184,6 +184,7 @@ static void fill_frame_table(const struct boot_info *bi)
         for (u64 f = MAX(align_up(e->addr, PAGE_SIZE), SIZE_1M) >> PAGE_SHIFT; f < end; f++) {
             frame_table[f].owner = OWNER_HV;
             frame_table[f].count = 1 | FRAME_ALLOCATED;
+            ram_frames++;
         }
     }
     memset((void *)M2P_RW_BASE, 0xff, frame_count * 8);

@@ -3,6 +3,7 @@
 #include "abi/errno.h"
 #include "cpu/x86.h"
 #include "hc/domctl.h"
+#include "hc/bitmap.h"
 #include "lib/printk.h"
 #include "lib/string.h"
 #include "mm/frame.h"
@@ -151,33 +152,6 @@ long domctl_sendtrigger(struct vcpu *cur, struct domain *d, struct xen_domctl *o
 
 // --- affinity ---
 
-static long read_mask(const struct xenctl_bitmap *b, struct cpumask *mask)
-{
-    u64 bytes = MIN((u64)b->nr_bits + 7, (u64)CPUS_MAX) / 8;
-    *mask = (struct cpumask){0};
-    if (guest_copy_in(mask, GUEST_HANDLE(b->bitmap), bytes))
-        return -EFAULT;
-    if (b->nr_bits < CPUS_MAX && b->nr_bits % 8)
-        mask->w[b->nr_bits / 64] &= ((u64)1 << b->nr_bits % 64) - 1;
-    return 0;
-}
-
-// As many bits as both sides have, the rest of the caller's zero.
-static long write_mask(const struct xenctl_bitmap *b, const struct cpumask *mask)
-{
-    u64 bytes = ((u64)b->nr_bits + 7) / 8, have = MIN(bytes, (u64)CPUS_MAX / 8);
-    u8 zero = 0;
-    struct cpumask m = *mask;
-    if (b->nr_bits < CPUS_MAX && b->nr_bits % 64)
-        m.w[b->nr_bits / 64] &= ((u64)1 << b->nr_bits % 64) - 1;
-    if (guest_copy_out(GUEST_HANDLE(b->bitmap), &m, have))
-        return -EFAULT;
-    for (u64 i = have; i < bytes && i < 512; i++)
-        if (guest_copy_out_index(GUEST_HANDLE(b->bitmap), i, &zero, 1))
-            return -EFAULT;
-    return 0;
-}
-
 static struct cpumask online(void)
 {
     struct cpumask m = {0};
@@ -207,17 +181,17 @@ long domctl_setvcpuaffinity(struct vcpu *cur, struct domain *d, struct xen_domct
     struct cpumask hard = v->hard, soft = v->soft, all = online();
     long rc = 0;
     if (a->flags & XEN_VCPUAFFINITY_HARD)
-        rc = read_mask(&a->cpumap_hard, &hard);
+        rc = bitmap_copy_in(&hard, &a->cpumap_hard);
     if (rc == 0 && a->flags & XEN_VCPUAFFINITY_SOFT)
-        rc = read_mask(&a->cpumap_soft, &soft);
+        rc = bitmap_copy_in(&soft, &a->cpumap_soft);
     if (rc == 0)
         rc = sched_set_affinity(v, &hard, &soft);
     hard = both(&hard, &all);
     soft = both(&soft, &hard);
     if (rc == 0 && a->flags & XEN_VCPUAFFINITY_HARD)
-        rc = write_mask(&a->cpumap_hard, &hard);
+        rc = bitmap_copy_out(&a->cpumap_hard, &hard);
     if (rc == 0 && a->flags & XEN_VCPUAFFINITY_SOFT)
-        rc = write_mask(&a->cpumap_soft, &soft);
+        rc = bitmap_copy_out(&a->cpumap_soft, &soft);
     return rc;
 }
 
@@ -232,8 +206,8 @@ long domctl_getvcpuaffinity(struct vcpu *cur, struct domain *d, struct xen_domct
         return -EINVAL;
     long rc = 0;
     if (a->flags & XEN_VCPUAFFINITY_HARD)
-        rc = write_mask(&a->cpumap_hard, &v->hard);
+        rc = bitmap_copy_out(&a->cpumap_hard, &v->hard);
     if (rc == 0 && a->flags & XEN_VCPUAFFINITY_SOFT)
-        rc = write_mask(&a->cpumap_soft, &v->soft);
+        rc = bitmap_copy_out(&a->cpumap_soft, &v->soft);
     return rc;
 }

@@ -15,7 +15,7 @@ hc_handler hc_set_trap_table, hc_mmu_update, hc_set_gdt, hc_stack_switch, hc_set
     hc_event_op_compat, hc_xen_version, hc_console_io, hc_physdev_op_compat, hc_grant_table_op,
     hc_vm_assist, hc_update_va_mapping_otherdomain, hc_iret, hc_vcpu_op, hc_set_segment_base,
     hc_mmuext_op, hc_sched_op, hc_callback_op, hc_event_op, hc_physdev_op, hc_nmi_op, hc_mca,
-    hc_domctl;
+    hc_domctl, hc_sysctl;
 
 struct hc_row {
     const char *name;

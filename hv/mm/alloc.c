@@ -9,12 +9,15 @@
 #include "lib/string.h"
 #include "mm/tlb.h"
 
-enum { ORDERS = 19 }; // largest block: 2^18 frames, 1 GiB
+enum {
+    ORDERS = 19, // largest block: 2^18 frames, 1 GiB
+    FRAME_BITS = 32,
+};
 
-u64 frame_count;
+u64 frame_count, ram_frames;
 static spinlock_t lock = SPINLOCK_INIT(LOCK_FRAMES);
-static u32 heads[ORDERS]; // first free block of each order, + 1 (0: none)
-static u64 free_frames;
+static u32 heads[ORDERS];               // first free block of each order, + 1 (0: none)
+static u64 free_frames[FRAME_BITS + 1]; // by the bits of the frame number
 
 static void block_insert(mfn_t m, u32 order)
 {
@@ -37,6 +40,12 @@ static void block_remove(mfn_t m, u32 order)
     if (f->next != FRAME_NIL)
         frame_table[f->next].prev = f->prev;
     f->progress = 0;
+}
+
+// The frames of a block have numbers of the same length: block 0 is never ours (low memory).
+static void count_free(mfn_t first, s64 frames)
+{
+    free_frames[FRAME_BITS - __builtin_clz((u32)first.v | 1)] += (u64)frames;
 }
 
 static void release_block(mfn_t m, u32 order)
@@ -65,7 +74,7 @@ void frames_free(mfn_t first, u32 order)
     }
     spin_lock(&lock);
     release_block(first, order);
-    free_frames += (u64)1 << order;
+    count_free(first, (s64)1 << order);
     spin_unlock(&lock);
 }
 
@@ -97,7 +106,7 @@ mfn_t frames_alloc(u32 order, mfn_t max)
         have--;
         block_insert(MFN(first + ((u64)1 << have)), have);
     }
-    free_frames -= (u64)1 << order;
+    count_free(MFN(first), -((s64)1 << order));
     for (u64 i = 0; i < (u64)1 << order; i++) {
         struct frame *f = &frame_table[first + i];
         f->count = 1 | FRAME_ALLOCATED;
@@ -124,7 +133,16 @@ void *frame_alloc_zeroed(void)
 
 u64 frames_free_count(void)
 {
-    return READ_ONCE(free_frames);
+    return frames_free_width(0, 64);
+}
+
+u64 frames_free_width(u32 min, u32 max)
+{
+    u64 sum = 0;
+    for (u32 i = 0; i <= FRAME_BITS; i++)
+        if (i + PAGE_SHIFT >= min && i + PAGE_SHIFT <= max)
+            sum += READ_ONCE(free_frames[i]);
+    return sum;
 }
 
 void frames_add(mfn_t first, mfn_t end)
@@ -137,7 +155,7 @@ void frames_add(mfn_t first, mfn_t end)
         for (u64 i = 0; i < (u64)1 << order; i++)
             frame_table[first.v + i] = (struct frame){.owner = OWNER_FREE};
         release_block(first, order);
-        free_frames += (u64)1 << order;
+        count_free(first, (s64)1 << order);
         first = mfn_add(first, (u64)1 << order);
     }
 }

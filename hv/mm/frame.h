@@ -68,6 +68,7 @@ STATIC_ASSERT(sizeof(struct frame) == 32);
 
 #define frame_table ((struct frame *)FRAME_TABLE_BASE)
 extern u64 frame_count; // frames in the table: highest RAM frame + 1
+extern u64 ram_frames;  // how many of them are RAM
 
 static inline bool mfn_valid(mfn_t m)
 {
@@ -119,6 +120,8 @@ void frames_free(mfn_t first, u32 order);
 // One zeroed frame for the hypervisor, mapped; NULL when memory is out.
 NODISCARD void *frame_alloc_zeroed(void);
 u64 frames_free_count(void);
+// Those of them whose addresses have from `min` to `max` bits.
+u64 frames_free_width(u32 min, u32 max);
 // Gives a boot-time range of RAM to the allocator. Boot only.
 void frames_add(mfn_t first, mfn_t end);
 

@@ -19,6 +19,8 @@ static struct queue {
     u32 length;
     u64 virtual_time; // avt of whoever ran last; newcomers start there
     struct timer slice;
+    u64 idle;       // [a] ns << 1; bit 0 set: it idles since then (less what it idled before)
+    u64 idle_count; // [c] times it went idle
 } queues[CPUS_MAX];
 
 // Locks the queue the vCPU belongs to, which may change until the lock is held.
@@ -106,6 +108,7 @@ void sched_init(void)
     for (u32 i = 0; i < CPUS_MAX; i++) {
         spin_lock_init(&queues[i].lock, LOCK_SCHED);
         timer_init(&queues[i].slice, slice_over, NULL);
+        queues[i].idle = 1; // since system time 0
     }
 }
 
@@ -245,10 +248,28 @@ static bool put_previous(struct queue *q, struct vcpu *prev)
     return false;
 }
 
+// One word, so that others read it whole.
+static void count_idle(struct queue *q, bool idles)
+{
+    u64 word = q->idle, now = time_now();
+    if (idles == (word & 1))
+        return;
+    q->idle_count += idles;
+    WRITE_ONCE(q->idle, (now - (word >> 1)) << 1 | idles);
+}
+
+u64 sched_idle_ns(u32 cpu, u64 *times)
+{
+    u64 word = READ_ONCE(queues[cpu].idle);
+    *times = READ_ONCE(queues[cpu].idle_count);
+    return word & 1 ? time_now() - (word >> 1) : word >> 1;
+}
+
 static void switch_to(struct vcpu *next)
 {
     struct queue *q = &queues[this_cpu()->id];
     cpu_info()->current = next;
+    count_idle(q, !next);
     if (next) {
         next->started = time_now();
         timer_set(&q->slice, next->started + SLICE_NS);

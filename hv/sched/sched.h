@@ -26,4 +26,7 @@ void sched_kick(struct vcpu *v);
 // The run state with the time up to now added.
 void sched_runstate(struct vcpu *v, struct vcpu_runstate_info *out);
 
+// How long the CPU has had nothing to run since boot, in ns, and how often. Any context.
+u64 sched_idle_ns(u32 cpu, u64 *times);
+
 #endif

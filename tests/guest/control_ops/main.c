@@ -9,12 +9,10 @@
 // WIRT: skip domctl and sysctl come with the control interface (issue 3 of the tracker)
 #include "lib/guest.h"
 #include <xen/domctl.h>
-#include <xen/sysctl.h>
 
 const char test_title[] = "domctl and sysctl basics";
 
 static struct xen_domctl dc;
-static struct xen_sysctl sc;
 
 static long domctl(uint32_t cmd, unsigned int dom)
 {
@@ -22,13 +20,6 @@ static long domctl(uint32_t cmd, unsigned int dom)
     dc.interface_version = XEN_DOMCTL_INTERFACE_VERSION;
     dc.domain = (domid_t)dom;
     return HC1(__HYPERVISOR_domctl, &dc);
-}
-
-static long sysctl(uint32_t cmd)
-{
-    sc.cmd = cmd;
-    sc.interface_version = XEN_SYSCTL_INTERFACE_VERSION;
-    return HC1(__HYPERVISOR_sysctl, &sc);
 }
 
 static void check_domctl(void)
@@ -55,29 +46,7 @@ static void check_domctl(void)
     CHECK_RC(HC1(__HYPERVISOR_domctl, 0x10), -EFAULT);
 }
 
-static void check_sysctl(void)
-{
-    static char text[1024];
-    long rc;
-
-    CHECK_RC(sysctl(XEN_SYSCTL_physinfo), 0);
-    CHECK_EQ(sc.u.physinfo.nr_cpus, vcpu_count());
-    CHECK(sc.u.physinfo.cpu_khz > 10000);
-    CHECK(sc.u.physinfo.total_pages > start_info->nr_pages);
-    CHECK(sc.u.physinfo.free_pages < sc.u.physinfo.total_pages);
-    sc.u.readconsole = (struct xen_sysctl_readconsole){.count = sizeof(text)};
-    set_xen_guest_handle(sc.u.readconsole.buffer, text);
-    CHECK_RC(sysctl(XEN_SYSCTL_readconsole), 0);
-    CHECK(sc.u.readconsole.count > 0 && sc.u.readconsole.count <= sizeof(text));
-    rc = sysctl(9999);
-    CHECK(rc == -ENOSYS || rc == -EOPNOTSUPP);
-    sc.interface_version = 1;
-    CHECK_RC(HC1(__HYPERVISOR_sysctl, &sc), -EACCES);
-    CHECK_RC(HC1(__HYPERVISOR_sysctl, 0x10), -EFAULT);
-}
-
 void test_main(void)
 {
     check_domctl();
-    check_sysctl();
 }

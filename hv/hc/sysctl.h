@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+// HYPERVISOR_sysctl: the handlers of its operations, by file. Each gets its part of struct
+// xen_sysctl as an op's argument (hc/op.h).
+#ifndef WIRT_HC_SYSCTL_H
+#define WIRT_HC_SYSCTL_H
+
+#include "abi/xen.h"
+#include <xen/sysctl.h>
+#include "dom/domain.h"
+#include "hc/op.h"
+
+typedef long sysctl_handler(struct vcpu *cur, void *arg);
+
+// hc/sysctl_info.c: the machine and its domains.
+sysctl_handler sysctl_physinfo, sysctl_cputopoinfo, sysctl_numainfo, sysctl_pcitopoinfo,
+    sysctl_getdomaininfolist, sysctl_getcpuinfo, sysctl_availheap;
+// hc/sysctl_sched.c: scheduler, pools, power.
+sysctl_handler sysctl_sched_id, sysctl_cpupool_op, sysctl_scheduler_op, sysctl_get_pmstat,
+    sysctl_pm_op, sysctl_cpu_hotplug;
+
+extern const struct hc_op hc_sysctl_ops[];
+
+#endif

@@ -1,0 +1,1 @@
+GUEST_CPPFLAGS_control_sysctl := -D__XEN_TOOLS__
