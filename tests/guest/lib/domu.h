@@ -121,13 +121,13 @@ void dom0_rest(evtchn_port_t port);
 // Until the port is pending, which is cleared; false after ns.
 bool port_wait(evtchn_port_t port, uint64_t ns);
 // Until the condition holds, resting in between; false after ns.
-#define REST_UNTIL(cond, ns)                            \
-    ({                                                  \
-        uint64_t end_ = system_time() + (ns);           \
-        bool ok_;                                       \
-        while (!(ok_ = (cond)) && system_time() < end_) \
-            dom0_rest(0);                               \
-        ok_;                                            \
+#define REST_UNTIL(cond, ns)                              \
+    ({                                                    \
+        uint64_t end_ = system_time() + (ns);             \
+        bool done_;                                       \
+        while (!(done_ = (cond)) && system_time() < end_) \
+            dom0_rest(0);                                 \
+        done_;                                            \
     })
 
 #endif
