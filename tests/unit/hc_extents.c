@@ -133,6 +133,7 @@ static void domain_init(struct domain *d, u16 id)
     d->id = DOM_ID(id);
     d->frames_max = 1000;
     spin_lock_init(&d->lock, LOCK_DOMAIN);
+    spin_lock_init(&d->frames_lock, LOCK_OWNED);
 }
 
 static int setup(void **state)
