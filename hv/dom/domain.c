@@ -42,6 +42,7 @@ static struct domain *new_domain(const struct domain_config *c, dom_id_t id)
     spin_lock_init(&d->lock, LOCK_DOMAIN);
     spin_lock_init(&d->mmu_lock, LOCK_MMU);
     spin_lock_init(&d->frames_lock, LOCK_OWNED);
+    spin_lock_init(&d->io_lock, LOCK_IO_RANGES);
     return d;
 }
 
@@ -79,7 +80,18 @@ void domain_free(struct domain *d)
     }
     evtchn_domain_free(d);
     grant_free(d);
+    ranges_free(&d->io_frames);
+    ranges_free(&d->io_ports);
+    ranges_free(&d->io_irqs);
     heap_free(d);
+}
+
+bool domain_may_use(struct domain *d, const struct ranges *set, u64 first, u64 n)
+{
+    spin_lock(&d->io_lock);
+    bool may = ranges_has(set, first, n);
+    spin_unlock(&d->io_lock);
+    return may;
 }
 
 static void singleshot_fired(void *data)

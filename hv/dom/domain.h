@@ -15,6 +15,7 @@
 #include "mm/frame.h"
 #include "mm/tlb.h"
 #include "dom/evtchn.h"
+#include "dom/ranges.h"
 #include "pv/pv.h"
 #include "sched/timer.h"
 
@@ -107,13 +108,15 @@ struct domain {
     s64 time_offset;           // [d] seconds
     struct grant_table *grant; // [i]
     struct pirq_table *pirqs;  // [a] NULL until the first is used (io/pirq.h)
-    u32 flags;                 // [i] XEN_DOMCTL_CDF_*
-    u32 ssidref;               // [i]
-    u8 handle[16];             // [d] the toolstack's name for it
-    struct domain *next;       // [a] all domains, by id
-    struct domain *hash_next;  // [a] those with the same hash
-    struct domain *dead_next;  // dead ones that are to be freed
-    struct cpumask grace;      // CPUs that may still look at a dead domain (dom/list.c)
+    spinlock_t io_lock;        // LOCK_IO_RANGES
+    struct ranges io_frames, io_ports, io_irqs; // [io_lock] what the toolstack has granted
+    u32 flags;                                  // [i] XEN_DOMCTL_CDF_*
+    u32 ssidref;                                // [i]
+    u8 handle[16];                              // [d] the toolstack's name for it
+    struct domain *next;                        // [a] all domains, by id
+    struct domain *hash_next;                   // [a] those with the same hash
+    struct domain *dead_next;                   // dead ones that are to be freed
+    struct cpumask grace; // CPUs that may still look at a dead domain (dom/list.c)
 };
 
 #define for_each_vcpu(d, v)                               \
@@ -178,6 +181,8 @@ bool domain_still(const struct domain *d);
 // Ends the domain: call again on -ERESTART_HC. Only one caller at a time (d->busy).
 // -EINVAL: it is the caller's own, or dom0.
 NODISCARD int domain_destroy(struct domain *d);
+// Has the toolstack granted the domain these I/O frames, ports or interrupts? Takes io_lock.
+bool domain_may_use(struct domain *d, const struct ranges *set, u64 first, u64 n);
 // Sends a global VIRQ to the domain that handles it: dom0, unless another was named.
 void domain_send_virq(u32 virq);
 // -EBUSY: the VIRQ has a handler other than dom0 that lives.

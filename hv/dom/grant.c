@@ -112,6 +112,11 @@ mfn_t grant_frame(struct domain *d, u32 index)
     return frame_at(d->grant, d->grant->page, &d->grant->frames, index);
 }
 
+u32 grant_status_frames_max(const struct domain *d)
+{
+    return status_frames_for(d->grant->frames_max);
+}
+
 mfn_t grant_status_frame(struct domain *d, u32 index)
 {
     struct grant_table *t = d->grant;

@@ -51,6 +51,8 @@ mfn_t grant_status_frame(struct domain *d, u32 index);
 // -EINVAL: no such version, or a reserved entry that version 1 has no form for; -ENOMEM.
 NODISCARD int grant_set_version(struct domain *d, u32 version);
 u32 grant_version(struct domain *d);
+// Status pages that the largest table needs.
+u32 grant_status_frames_max(const struct domain *d);
 // Pages of the table, without and with the status pages.
 u32 grant_table_frames(struct domain *d);
 u32 grant_shared_pages(const struct domain *d);

@@ -287,6 +287,11 @@ const struct hc_domctl_op hc_domctl_ops[] = {
     OP(gettscinfo, DOMCTL_OUT, gettscinfo, NULL),
     OP(settscinfo, DOMCTL_IN, settscinfo, NULL),
     OP(getpageframeinfo3, DOMCTL_OUT, domctl_getpageframeinfo3, NULL),
+    OP(irq_permission, DOMCTL_IN, domctl_irq_permission, NULL),
+    OP(iomem_permission, DOMCTL_IN, domctl_iomem_permission, NULL),
+    OP(ioport_permission, DOMCTL_IN, domctl_ioport_permission, NULL),
+    OP(setnodeaffinity, DOMCTL_IN, domctl_setnodeaffinity, NULL),
+    OP(getnodeaffinity, DOMCTL_OUT, domctl_getnodeaffinity, NULL),
     OP(set_virq_handler, DOMCTL_IN, set_virq_handler, NULL),
 };
 // clang-format on

@@ -34,7 +34,9 @@ hc_domctl_handler domctl_setvcpucontext, domctl_getvcpucontext, domctl_getvcpuin
     domctl_max_vcpus, domctl_setvcpuaffinity, domctl_getvcpuaffinity, domctl_sendtrigger,
     domctl_set_ext_vcpucontext, domctl_get_ext_vcpucontext;
 // domctl_memory.c
-hc_domctl_handler domctl_max_mem, domctl_getpageframeinfo3, domctl_hypercall_init;
+hc_domctl_handler domctl_max_mem, domctl_getpageframeinfo3, domctl_hypercall_init,
+    domctl_iomem_permission, domctl_ioport_permission, domctl_irq_permission,
+    domctl_setnodeaffinity, domctl_getnodeaffinity;
 
 // What XEN_DOMCTL_getdomaininfo tells; also for sysctl's list.
 void domain_info(struct domain *d, struct xen_domctl_getdomaininfo *info);

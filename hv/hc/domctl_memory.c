@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The domctls about a domain's memory. Source: <xen/domctl.h>.
+// The domctls about a domain's memory and I/O. Source: <xen/domctl.h>.
 #include "abi/errno.h"
 #include "hc/continue.h"
 #include "hc/domctl.h"
+#include "io/ioapic.h"
+#include "io/mmio.h"
+#include "io/ports.h"
 #include "mm/frame.h"
 #include "pv/mmu.h"
 
@@ -62,6 +65,74 @@ long domctl_getpageframeinfo3(struct vcpu *cur, struct domain *d, struct xen_dom
             return -EFAULT;
         n = frame_kind(d, MFN(n));
         if (guest_copy_out_index(list, i, &n, sizeof(n)))
+            return -EFAULT;
+    }
+    return 0;
+}
+
+// --- I/O ---
+
+static long grant_range(struct domain *d, struct ranges *set, u64 first, u64 n, bool allow)
+{
+    spin_lock(&d->io_lock);
+    long rc = allow ? ranges_add(set, first, n) : ranges_remove(set, first, n);
+    spin_unlock(&d->io_lock);
+    return rc;
+}
+
+// Frames that are RAM are nobody's to give.
+long domctl_iomem_permission(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
+{
+    const struct xen_domctl_iomem_permission *a = &op->u.iomem_permission;
+    u64 last = a->first_mfn + a->nr_mfns - 1;
+    if (a->nr_mfns == 0 || last < a->first_mfn)
+        return -EINVAL;
+    if (!mmio_permitted(cur->dom, MFN(a->first_mfn), true) ||
+        !mmio_permitted(cur->dom, MFN(last), true))
+        return -EPERM;
+    return grant_range(d, &d->io_frames, a->first_mfn, a->nr_mfns, a->allow_access);
+}
+
+long domctl_ioport_permission(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
+{
+    const struct xen_domctl_ioport_permission *a = &op->u.ioport_permission;
+    enum { PORTS = 65536 };
+    (void)cur;
+    if (a->nr_ports == 0 || a->first_port >= PORTS || a->nr_ports > PORTS - a->first_port)
+        return -EINVAL;
+    return grant_range(d, &d->io_ports, a->first_port, a->nr_ports, a->allow_access);
+}
+
+long domctl_irq_permission(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
+{
+    const struct xen_domctl_irq_permission *a = &op->u.irq_permission;
+    (void)cur;
+    if (a->pirq >= EVTCHN_PIRQ_END)
+        return -EINVAL;
+    if (!ioapic_has_gsi(a->pirq))
+        return -EPERM;
+    return grant_range(d, &d->io_irqs, a->pirq, 1, a->allow_access);
+}
+
+// --- nodes: there is one ---
+
+long domctl_setnodeaffinity(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
+{
+    const struct xenctl_bitmap *b = &op->u.nodeaffinity.nodemap;
+    u8 nodes = 0;
+    (void)cur, (void)d;
+    if (b->nr_bits && guest_copy_in(&nodes, GUEST_HANDLE(b->bitmap), 1))
+        return -EFAULT;
+    return nodes & 1 ? 0 : -EINVAL;
+}
+
+long domctl_getnodeaffinity(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
+{
+    const struct xenctl_bitmap *b = &op->u.nodeaffinity.nodemap;
+    (void)cur, (void)d;
+    for (u64 i = 0; i < ((u64)b->nr_bits + 7) / 8 && i < PAGE_SIZE; i++) {
+        u8 byte = i == 0;
+        if (guest_copy_out_index(GUEST_HANDLE(b->bitmap), i, &byte, 1))
             return -EFAULT;
     }
     return 0;

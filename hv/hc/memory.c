@@ -4,6 +4,8 @@
 #include "hc/memory.h"
 #include <xen/memory.h>
 #include "boot/globals.h"
+#include "dom/grant.h"
+#include "hc/continue.h"
 #include "hc/table.h"
 #include "mm/frame.h"
 #include "mm/map.h"
@@ -203,10 +205,57 @@ static long get_vnumainfo(struct vcpu *cur, void *arg)
     return not_translated(cur, ((const struct xen_vnuma_topology_info *)arg)->domid, -EOPNOTSUPP);
 }
 
+// --- resources: frames of a domain's that are in no map of its own ---
+
+static u32 resource_frames(struct domain *d, u32 id)
+{
+    return id == XENMEM_resource_grant_table_id_shared ? d->grant->frames_max
+                                                       : grant_status_frames_max(d);
+}
+
+// Its table grows to hold them.
+static long grant_frames(struct domain *d, const struct xen_mem_acquire_resource *a)
+{
+    bool status = a->id == XENMEM_resource_grant_table_id_status;
+    u64 end = a->frame + a->nr_frames;
+    int rc = 0;
+    if (end < a->frame || end > resource_frames(d, a->id))
+        return -EINVAL;
+    if (status && grant_version(d) < 2)
+        return -EINVAL;
+    while (!status && (rc = grant_grow(d, (u32)end)) > 0)
+        if (preempt_wanted())
+            return -ERESTART_HC;
+    for (u32 i = 0; rc == 0 && i < a->nr_frames; i++) {
+        u32 index = (u32)a->frame + i;
+        mfn_t m = status ? grant_status_frame(d, index) : grant_frame(d, index);
+        if (mfn_eq(m, MFN_NONE))
+            rc = -EINVAL;
+        else
+            rc = guest_copy_out_index(GUEST_HANDLE(a->frame_list), i, &m.v, sizeof(m.v));
+    }
+    return rc;
+}
+
 static long acquire_resource(struct vcpu *cur, void *arg)
 {
-    (void)cur, (void)arg;
-    return -EOPNOTSUPP;
+    struct xen_mem_acquire_resource *a = arg;
+    struct domain *d;
+    if (a->pad)
+        return -EINVAL;
+    int err = memory_target(cur, a->domid, &d);
+    if (err)
+        return err;
+    long rc = -EOPNOTSUPP;
+    bool size = a->nr_frames == 0 && guest_ptr_null(GUEST_HANDLE(a->frame_list));
+    if (a->type == XENMEM_resource_grant_table && a->id > XENMEM_resource_grant_table_id_status)
+        rc = -EINVAL;
+    else if (a->type == XENMEM_resource_grant_table && size)
+        rc = 0, a->nr_frames = resource_frames(d, a->id);
+    else if (a->type == XENMEM_resource_grant_table)
+        rc = grant_frames(d, a);
+    domain_put(d);
+    return rc;
 }
 
 // clang-format off
@@ -231,7 +280,7 @@ const struct hc_op hc_memory_ops[] = {
     OP(machphys_compat_mfn_list, xen_machphys_mfn_list, HC_INOUT, false, NULL),
     OP(get_vnumainfo, xen_vnuma_topology_info, HC_IN, false, NULL),
     OP(reserved_device_memory_map, xen_reserved_device_memory_map, HC_INOUT, true, NULL),
-    OP(acquire_resource, xen_mem_acquire_resource, HC_IN, true, NULL),
+    OP(acquire_resource, xen_mem_acquire_resource, HC_INOUT, true, NULL),
 };
 // clang-format on
 

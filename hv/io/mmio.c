@@ -7,9 +7,9 @@
 #include "dom/domain.h"
 #include "lib/printk.h"
 
-enum { RANGES_MAX = 512 };
+enum { KEPT_MAX = 512 };
 
-struct range {
+struct kept_range {
     mfn_t first;
     u64 frames; // 0: unused
     bool readable;
@@ -17,11 +17,11 @@ struct range {
 
 // mmio_permitted runs with LOCK_MMU held, mmio_reserve with LOCK_PHYSDEV.
 static spinlock_t lock = SPINLOCK_INIT(LOCK_MMIO);
-static struct range ranges[RANGES_MAX]; // [lock]
-static u32 range_end;                   // [lock] behind the last one in use
+static struct kept_range ranges[KEPT_MAX]; // [lock]
+static u32 range_end;                      // [lock] behind the last one in use
 
 // The entry with exactly these bounds, or NULL.
-static struct range *find(mfn_t first, u64 frames)
+static struct kept_range *find(mfn_t first, u64 frames)
 {
     for (u32 i = 0; i < range_end; i++) {
         if (mfn_eq(ranges[i].first, first) && ranges[i].frames == frames)
@@ -30,9 +30,9 @@ static struct range *find(mfn_t first, u64 frames)
     return NULL;
 }
 
-static struct range *find_unused(void)
+static struct kept_range *find_unused(void)
 {
-    for (u32 i = 0; i < RANGES_MAX; i++) {
+    for (u32 i = 0; i < KEPT_MAX; i++) {
         if (!ranges[i].frames) {
             range_end = MAX(range_end, i + 1);
             return &ranges[i];
@@ -44,9 +44,9 @@ static struct range *find_unused(void)
 void mmio_reserve(mfn_t first, u64 frames, bool readable)
 {
     spin_lock(&lock);
-    struct range *r = find_unused();
+    struct kept_range *r = find_unused();
     if (r)
-        *r = (struct range){first, frames, readable};
+        *r = (struct kept_range){first, frames, readable};
     spin_unlock(&lock);
     if (!r)
         printk(LOG_WARN, "too many kept device pages: the one at frame 0x%llx is open to dom0",
@@ -56,7 +56,7 @@ void mmio_reserve(mfn_t first, u64 frames, bool readable)
 void mmio_release(mfn_t first, u64 frames)
 {
     spin_lock(&lock);
-    struct range *r = find(first, frames);
+    struct kept_range *r = find(first, frames);
     if (r)
         r->frames = 0;
     spin_unlock(&lock);
@@ -67,7 +67,7 @@ static bool kept(mfn_t m, bool write)
     bool found = false;
     spin_lock(&lock);
     for (u32 i = 0; i < range_end && !found; i++) {
-        const struct range *r = &ranges[i];
+        const struct kept_range *r = &ranges[i];
         found = m.v - r->first.v < r->frames && (write || !r->readable);
     }
     spin_unlock(&lock);
@@ -79,9 +79,10 @@ static bool exists(mfn_t m)
     return m.v >> (cpu_features.phys_bits - PAGE_SHIFT) == 0;
 }
 
-bool mmio_permitted(const struct domain *d, mfn_t m, bool write)
+bool mmio_permitted(struct domain *d, mfn_t m, bool write)
 {
-    return d->privileged && exists(m) && !kept(m, write);
+    bool granted = d->privileged || domain_may_use(d, &d->io_frames, m.v, 1);
+    return granted && exists(m) && !kept(m, write);
 }
 
 bool mmio_usable(mfn_t m)

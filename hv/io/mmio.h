@@ -13,7 +13,7 @@ void mmio_reserve(mfn_t first, u64 frames, bool readable);
 // Takes back one mmio_reserve of exactly this range.
 void mmio_release(mfn_t first, u64 frames);
 // May the domain map this frame, which is not RAM? Takes a lock above LOCK_MMU.
-bool mmio_permitted(const struct domain *d, mfn_t m, bool write);
+bool mmio_permitted(struct domain *d, mfn_t m, bool write);
 // Is this frame within the machine's address width, and none of those kept? The same lock.
 bool mmio_usable(mfn_t m);
 

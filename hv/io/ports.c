@@ -5,17 +5,17 @@
 #include "io/ports.h"
 #include "lib/compiler.h"
 
-enum { RANGES_MAX = 16 };
+enum { KEPT_MAX = 16 };
 
-static struct range {
+static struct kept_range {
     u32 first, end;
-} ranges[RANGES_MAX] = {{0x20, 0x22}, {0xa0, 0xa2}};
+} ranges[KEPT_MAX] = {{0x20, 0x22}, {0xa0, 0xa2}};
 static u32 range_count = 2;
 
 void ports_reserve(u16 first, u32 count)
 {
-    BUG_ON(range_count == RANGES_MAX);
-    ranges[range_count++] = (struct range){first, first + count};
+    BUG_ON(range_count == KEPT_MAX);
+    ranges[range_count++] = (struct kept_range){first, first + count};
 }
 
 bool ports_permitted(u16 port, u32 bytes)

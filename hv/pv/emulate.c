@@ -79,13 +79,19 @@ static bool is_pci_port(u16 port)
     return port >= 0xcf8 && port <= 0xcff;
 }
 
+// The PCI ports are the control domain's alone.
+static bool port_granted(struct domain *d, u16 port, unsigned bytes)
+{
+    return d->privileged || (!is_pci_port(port) && domain_may_use(d, &d->io_ports, port, bytes));
+}
+
 static enum emul_rc io_in(struct emul_ctxt *c, u16 port, unsigned bytes, u32 *val)
 {
     struct vcpu *v = current_vcpu();
     if (!port_allowed(v, port, bytes))
         return raise_gp(c);
     *val = ~0u;
-    if (!v->dom->privileged)
+    if (!port_granted(v->dom, port, bytes))
         return EMUL_OK;
     if (is_pci_port(port))
         pci_guest_cfg_port_access(port, bytes, false, val);
@@ -99,7 +105,7 @@ static enum emul_rc io_out(struct emul_ctxt *c, u16 port, unsigned bytes, u32 va
     struct vcpu *v = current_vcpu();
     if (!port_allowed(v, port, bytes))
         return raise_gp(c);
-    if (!v->dom->privileged)
+    if (!port_granted(v->dom, port, bytes))
         return EMUL_OK;
     if (is_pci_port(port))
         pci_guest_cfg_port_access(port, bytes, true, &val);
