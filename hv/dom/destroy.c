@@ -11,6 +11,7 @@
 // The domain is gone when the last reference is, which its frames hold, too: until then it is
 // listed as dying.
 #include "abi/errno.h"
+#include "dom/claim.h"
 #include "dom/domain.h"
 #include "dom/grant.h"
 #include "hc/continue.h"
@@ -108,6 +109,7 @@ static void end_frame(struct domain *d, mfn_t m)
 static int end_memory(struct domain *d)
 {
     mfn_t m;
+    (void)!claim_set(d, 0, 0);
     for (u32 n = 1; !mfn_eq(m = frame_first(d), MFN_NONE); n++) {
         end_frame(d, m);
         if (n % MEMORY_BATCH == 0 && preempt_wanted())

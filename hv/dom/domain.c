@@ -369,7 +369,9 @@ void domain_shutdown(struct domain *d, u32 reason)
         machine_end(reason);
     }
     printk(LOG_DEBUG, "domain %u has shut down: %s", d->id.v, reason_text(d->shutdown_reason));
-    domain_send_virq(VIRQ_DOM_EXC);
+    u32 port = reason == SHUTDOWN_suspend ? READ_ONCE(d->suspend_port) : 0;
+    if (!port || evtchn_send(d, PORT(port)) != 0)
+        domain_send_virq(VIRQ_DOM_EXC);
 }
 
 int domain_resume(struct domain *d)

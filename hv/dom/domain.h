@@ -92,6 +92,7 @@ struct domain {
     bool busy;             // [a] a control operation on it is under way (hc/domctl.c)
     u32 pauses;            // [d] its vCPUs run while this is 0 and the state is DOMAIN_RUNNING
     u32 ctl_pauses;        // [d] those of them by XEN_DOMCTL_pausedomain
+    u32 suspend_port;      // [d] its port that is told of a suspend, 0: none
     u8 tsc_mode;           // [d] as XEN_DOMCTL_settscinfo set it
     bool debugged;         // [d] the toolstack wants to see it stop
     u32 shutdown_reason;   // [d]
@@ -100,6 +101,7 @@ struct domain {
     struct timer watchdog[DOMAIN_WATCHDOGS];
     u64 frames;                // [a] frames owned
     u64 frames_max;            // [d]
+    u64 claimed;               // [LOCK_CLAIM] frames set aside for it
     spinlock_t frames_lock;    // LOCK_OWNED
     u32 first_frame;           // [frames_lock] the frames of its reservation: list head + 1
     u64 vm_assist;             // [a] VMASST bits

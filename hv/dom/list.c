@@ -53,7 +53,7 @@ static struct domain *find(u32 id)
 
 struct domain *domain_get(dom_id_t id, struct domain *self)
 {
-    if (id.v == DOMID_SELF || (self && id.v == self->id.v)) {
+    if (self && (id.v == DOMID_SELF || id.v == self->id.v)) {
         domain_hold(self);
         return self;
     }

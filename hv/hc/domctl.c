@@ -2,6 +2,7 @@
 // HYPERVISOR_domctl: dispatch, and the operations on whole domains. Source: <xen/domctl.h>.
 #include "hc/domctl.h"
 #include "abi/errno.h"
+#include "boot/globals.h"
 #include "cpu/time.h"
 #include "hc/memory.h"
 #include "hc/table.h"
@@ -28,6 +29,21 @@ static long refuse(const struct xen_domctl *op, const char *what, u64 value, u64
     return rc;
 }
 
+static long check_grants(const struct xen_domctl *op)
+{
+    const struct xen_domctl_createdomain *c = &op->u.createdomain;
+    u32 version = XEN_DOMCTL_GRANT_version(c->grant_opts);
+    if (c->grant_opts != version || version < 1 || version > options.gnttab_max_version)
+        return refuse(op, "grant options", c->grant_opts, options.gnttab_max_version, -EINVAL);
+    if (c->max_grant_frames == 0 || c->max_grant_frames > (s64)options.gnttab_max_frames)
+        return refuse(op, "grant frames", (u32)c->max_grant_frames, options.gnttab_max_frames,
+                      -EINVAL);
+    if (c->max_maptrack_frames > (s64)options.gnttab_max_maptrack_frames)
+        return refuse(op, "maptrack frames", (u32)c->max_maptrack_frames,
+                      options.gnttab_max_maptrack_frames, -EINVAL);
+    return 0;
+}
+
 static long check_config(const struct xen_domctl *op)
 {
     const struct xen_domctl_createdomain *c = &op->u.createdomain;
@@ -45,12 +61,12 @@ static long check_config(const struct xen_domctl *op)
     if (c->max_vcpus > VCPUS_MAX)
         return refuse(op, "vCPUs", c->max_vcpus, VCPUS_MAX, -EINVAL);
     if (c->cpupool_id)
-        return refuse(op, "CPU pool", c->cpupool_id, 0, -ENOENT);
+        return refuse(op, "CPU pool", c->cpupool_id, 0, -ESRCH);
     if (c->arch.emulation_flags)
-        return refuse(op, "emulated devices", c->arch.emulation_flags, 0, -EINVAL);
+        return refuse(op, "emulated devices", c->arch.emulation_flags, 0, -EOPNOTSUPP);
     if (c->arch.misc_flags & ~XEN_X86_MSR_RELAXED)
         return refuse(op, "architecture flags", c->arch.misc_flags, XEN_X86_MSR_RELAXED, -EINVAL);
-    return 0;
+    return check_grants(op);
 }
 
 static long create(struct vcpu *cur, struct domain *none, struct xen_domctl *op)
@@ -103,7 +119,7 @@ static long pause(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 static long unpause(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 {
     (void)op;
-    if (d == cur->dom || d->ctl_pauses == 0 || !d->vcpu[0])
+    if (d == cur->dom || d->ctl_pauses == 0)
         return -EINVAL;
     d->ctl_pauses--;
     domain_unpause(d);
@@ -141,6 +157,7 @@ void domain_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
         .flags = info_flags(d),
         .tot_pages = memory_reserved(d),
         .max_pages = d->frames_max,
+        .outstanding_pages = d->claimed,
         .shared_info_frame = shared ? virt_mfn(shared).v : ~(u64)0,
         .max_vcpu_id = XEN_INVALID_MAX_VCPU_ID,
         .ssidref = d->ssidref,
@@ -188,6 +205,14 @@ static long setdebugging(struct vcpu *cur, struct domain *d, struct xen_domctl *
     if (d == cur->dom)
         return -EINVAL;
     d->debugged = op->u.setdebugging.enable;
+    return 0;
+}
+
+// The domain's port that hears of its suspends, instead of VIRQ_DOM_EXC's.
+static long subscribe(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
+{
+    (void)cur;
+    WRITE_ONCE(d->suspend_port, op->u.subscribe.port);
     return 0;
 }
 
@@ -279,6 +304,7 @@ const struct hc_domctl_op hc_domctl_ops[] = {
     OP(hypercall_init, DOMCTL_IN, domctl_hypercall_init, NULL),
     OP(settimeoffset, DOMCTL_IN, settimeoffset, NULL),
     OP(sendtrigger, DOMCTL_IN, domctl_sendtrigger, NULL),
+    OP(subscribe, DOMCTL_IN, subscribe, NULL),
     OP(set_address_size, DOMCTL_IN, set_address_size, NULL),
     OP(get_address_size, DOMCTL_OUT, get_address_size, NULL),
     OP(set_ext_vcpucontext, DOMCTL_IN, domctl_set_ext_vcpucontext, NULL),
@@ -308,7 +334,7 @@ static long call(struct vcpu *cur, const struct hc_domctl_op *row, struct xen_do
 {
     if (row->flags & DOMCTL_NO_DOMAIN)
         return row->handler(cur, NULL, op);
-    struct domain *d = domain_get(DOM_ID(op->domain), cur->dom);
+    struct domain *d = domain_get(DOM_ID(op->domain), NULL);
     if (!d)
         return -ESRCH;
     long rc = -ERESTART_HC;

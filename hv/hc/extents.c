@@ -8,6 +8,7 @@
 //    the call may be continued: the count of extents done is in the command, or in nr_exchanged.
 #include "hc/memory.h"
 #include <xen/memory.h>
+#include "dom/claim.h"
 #include "dom/grant.h"
 #include "hc/continue.h"
 #include "lib/string.h"
@@ -65,6 +66,8 @@ static void clear(mfn_t m, u32 order)
 // An extent for d that belongs to nobody yet.
 static mfn_t extent_alloc(const struct domain *d, u32 order, mfn_t below)
 {
+    if (!claim_allows(d, (u64)1 << order))
+        return MFN_NONE;
     mfn_t m = frames_alloc(order, below);
     if (!mfn_eq(m, MFN_NONE) && !d->privileged)
         clear(m, order);
@@ -95,8 +98,10 @@ static bool give(struct domain *d, mfn_t m, u32 order, u64 pfn)
     set_m2p(m, order, pfn);
     spin_lock(&d->lock);
     bool ok = has_room(d, order);
-    if (ok)
+    if (ok) {
         assign(d, m, order);
+        claim_used(d, (u64)1 << order);
+    }
     spin_unlock(&d->lock);
     return ok;
 }

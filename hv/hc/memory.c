@@ -4,9 +4,11 @@
 #include "hc/memory.h"
 #include <xen/memory.h>
 #include "boot/globals.h"
+#include "dom/claim.h"
 #include "dom/grant.h"
 #include "hc/continue.h"
 #include "hc/table.h"
+#include "lib/printk.h"
 #include "mm/frame.h"
 #include "mm/map.h"
 #include "pv/mmu.h"
@@ -76,7 +78,6 @@ static long maximum_gpfn(struct vcpu *cur, void *arg)
     return query(cur, arg, highest_pfn);
 }
 
-// Nothing is set aside: it is true at this moment that so many pages more can be had.
 static long claim_pages(struct vcpu *cur, void *arg)
 {
     const struct xen_memory_reservation *a = arg;
@@ -86,9 +87,10 @@ static long claim_pages(struct vcpu *cur, void *arg)
     int rc = memory_target(cur, a->domid, &d);
     if (rc)
         return rc;
-    u64 have = memory_reserved(d);
-    if (a->nr_extents > have && a->nr_extents - have > frames_free_count())
-        rc = -ENOMEM;
+    rc = d->state == DOMAIN_DYING ? -EINVAL : claim_set(d, a->nr_extents, memory_reserved(d));
+    if (rc == -ENOMEM)
+        printk(LOG_WARN, "domain %u: %llu KiB asked for, %llu KiB free", d->id.v,
+               (unsigned long long)a->nr_extents * 4, (unsigned long long)frames_free_count() * 4);
     domain_put(d);
     return rc;
 }

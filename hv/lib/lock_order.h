@@ -21,6 +21,7 @@ enum lock_order {
     LOCK_MAP = 73,       // the hypervisor's own mappings
     LOCK_SCHED = 80,     // one CPU's run queue
     LOCK_TIMER = 85,     // one CPU's timer queue
+    LOCK_CLAIM = 86,    // memory set aside for domains
     LOCK_DOMLIST = 87,   // the list of domains, and that of dead ones
     LOCK_OWNED = 88,     // the list of one domain's frames
     LOCK_HEAP = 90,      // small-object heap

@@ -1,4 +1,4 @@
-// SOURCES: hv/hc/extents.c hv/mm/alloc.c
+// SOURCES: hv/hc/extents.c hv/mm/alloc.c hv/dom/claim.c
 // CFLAGS: -include unit/hc_extents_world.h
 // SPDX-License-Identifier: MIT
 // Reservations and exchange over the real frame allocator: what is done, what is refused, that a

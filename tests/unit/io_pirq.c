@@ -450,7 +450,7 @@ static void unknown_calls(void **state)
 
 static void kept_pages(void **state)
 {
-    const struct domain *d0 = &w.dom[0];
+    struct domain *d0 = &w.dom[0];
     mfn_t lapic = MFN(LAPIC_BASE >> 12), ioapic = MFN(IOAPIC_BASE >> 12), any = MFN(0xfd000);
     assert_false(mmio_permitted(d0, lapic, false));
     assert_true(mmio_permitted(d0, ioapic, false));
