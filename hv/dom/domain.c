@@ -370,8 +370,10 @@ void domain_shutdown(struct domain *d, u32 reason)
     }
     printk(LOG_DEBUG, "domain %u has shut down: %s", d->id.v, reason_text(d->shutdown_reason));
     u32 port = reason == SHUTDOWN_suspend ? READ_ONCE(d->suspend_port) : 0;
-    if (!port || evtchn_send(d, PORT(port)) != 0)
+    if (!port)
         domain_send_virq(VIRQ_DOM_EXC);
+    else if (evtchn_send(d, PORT(port)) != 0)
+        printk(LOG_WARN, "domain %u has no port %u to tell of its suspend", d->id.v, port);
 }
 
 int domain_resume(struct domain *d)

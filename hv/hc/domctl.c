@@ -62,6 +62,8 @@ static long check_config(const struct xen_domctl *op)
         return refuse(op, "vCPUs", c->max_vcpus, VCPUS_MAX, -EINVAL);
     if (c->cpupool_id)
         return refuse(op, "CPU pool", c->cpupool_id, 0, -ESRCH);
+    if (c->arch.emulation_flags & ~(u32)XEN_X86_EMU_ALL & ~XEN_X86_EMU_PIT)
+        return refuse(op, "emulated devices", c->arch.emulation_flags, 0, -EINVAL);
     if (c->arch.emulation_flags)
         return refuse(op, "emulated devices", c->arch.emulation_flags, 0, -EOPNOTSUPP);
     if (c->arch.misc_flags & ~XEN_X86_MSR_RELAXED)

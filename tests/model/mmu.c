@@ -334,7 +334,7 @@ struct domain *domain_by_owner(u16 owner)
     return owner == frame_owner_id(&dom) ? &dom : NULL;
 }
 
-bool mmio_permitted(const struct domain *d, mfn_t m, bool write)
+bool mmio_permitted(struct domain *d, mfn_t m, bool write)
 {
     return m.v == DEVICE && !write;
 }
