@@ -3,6 +3,7 @@
 #include "boot/console.h"
 #include "boot/globals.h"
 #include "boot/keys.h"
+#include "cpu/policy.h"
 #include "cpu/apic.h"
 #include "cpu/cpu.h"
 #include "cpu/irq.h"
@@ -95,6 +96,7 @@ static void start(void)
     cpus[0].online = 1;
     cpu_setup();
     cpu_warn_meltdown();
+    cpu_policy_init();
     timers_init();
     sched_init();
     irqs_init();

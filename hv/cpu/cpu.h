@@ -9,6 +9,7 @@
 struct cpu_features {
     bool smep, smap, umip, xsave, xsaveopt, x2apic, pge, gib_pages, fsgsbase, mce, rdtscp;
     bool invariant_tsc, amd, intel;
+    bool cpuid_faults; // CPUID in ring 3 is ours to answer
     u32 max_leaf, max_ext_leaf, phys_bits;
     u64 xcr0_mask; // XSAVE components the CPU knows and we let guests use
     u32 xsave_size;

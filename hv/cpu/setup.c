@@ -40,6 +40,25 @@ struct table_ptr {
 static struct idt_gate idt[256] ALIGNED(4096);
 extern u8 entry_stubs[][16], entry_syscall[];
 
+// SDM 3C "Model-Specific Registers": MSR_PLATFORM_INFO. APM 3 "Function 8000_0021h": CpuidUserDis.
+static bool can_fault_cpuid(void)
+{
+    u64 info;
+    if (cpu_features.intel)
+        return rdmsr_safe(MSR_PLATFORM_INFO, &info) && info >> 31 & 1;
+    return cpu_features.amd && cpu_features.max_ext_leaf >= 0x80000021 &&
+           cpuid(0x80000021, 0).a >> 17 & 1;
+}
+
+// CPUID in ring 3 faults from here on, so that guests' programs see their domain's policy too.
+static void fault_cpuid(void)
+{
+    u64 old, bit = cpu_features.intel ? 1 : HWCR_CPUID_USER_DIS;
+    u32 msr = cpu_features.intel ? MSR_MISC_FEATURES_ENABLES : MSR_HWCR;
+    if (can_fault_cpuid() && rdmsr_safe(msr, &old))
+        cpu_features.cpuid_faults = wrmsr_safe(msr, old | bit);
+}
+
 void cpu_probe(void)
 {
     struct cpu_features *f = &cpu_features;
@@ -230,6 +249,7 @@ void cpu_setup(void)
                                 RFLAGS_RF | RFLAGS_AC | RFLAGS_VM);
     if (cpu_features.intel)
         wrmsr_safe(MSR_SYSENTER_CS, 0); // sysenter faults: guests use syscall
+    fault_cpuid();
     if (cpu_features.rdtscp)
         wrmsr_safe(MSR_TSC_AUX, c->id);
 }

@@ -42,7 +42,9 @@ enum msr {
     MSR_TSC = 0x10,
     MSR_APIC_BASE = 0x1b,
     MSR_MTRRCAP = 0xfe,
+    MSR_PLATFORM_INFO = 0xce,
     MSR_ARCH_CAPABILITIES = 0x10a,
+    MSR_MISC_FEATURES_ENABLES = 0x140,
     MSR_SYSENTER_CS = 0x174,
     MSR_SYSENTER_ESP = 0x175,
     MSR_SYSENTER_EIP = 0x176,
@@ -59,6 +61,9 @@ enum msr {
 #define MSR_GS_BASE        0xc0000101u
 #define MSR_KERNEL_GS_BASE 0xc0000102u
 #define MSR_TSC_AUX        0xc0000103u
+#define MSR_HWCR           0xc0010015u
+
+#define HWCR_CPUID_USER_DIS ((u64)1 << 35)
 
 enum efer_bits {
     EFER_SCE = 1u << 0,

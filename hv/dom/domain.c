@@ -4,6 +4,7 @@
 #include <xen/sched.h>
 #include "abi/errno.h"
 #include "boot/globals.h"
+#include "cpu/policy.h"
 #include "cpu/power.h"
 #include "cpu/time.h"
 #include "cpu/traps.h"
@@ -54,7 +55,9 @@ int domain_create(const struct domain_config *c, dom_id_t id, bool any, struct d
     int rc = domain_choose_id(d, any);
     if (rc == 0) {
         d->shared = shared_page_alloc(d);
-        if (!d->shared || evtchn_domain_init(d, c->evtchn_max) != 0 || grant_init(d) != 0)
+        d->policy = heap_new(struct cpu_policy);
+        if (!d->shared || !d->policy || evtchn_domain_init(d, c->evtchn_max) != 0 ||
+            grant_init(d) != 0)
             rc = -ENOMEM;
     }
     if (rc != 0) {
@@ -65,6 +68,7 @@ int domain_create(const struct domain_config *c, dom_id_t id, bool any, struct d
     // Until a vCPU has registered a place of its own, all its upcalls are masked.
     for (u32 i = 0; i < ARRAY_SIZE(d->shared->vcpu_info); i++)
         d->shared->vcpu_info[i].evtchn_upcall_mask = 1;
+    cpu_policy_domain(d->policy, d->privileged);
     domain_update_wallclock(d);
     domain_enter(d);
     *out = d;
@@ -83,6 +87,7 @@ void domain_free(struct domain *d)
     ranges_free(&d->io_frames);
     ranges_free(&d->io_ports);
     ranges_free(&d->io_irqs);
+    heap_free(d->policy);
     heap_free(d);
 }
 

@@ -109,6 +109,7 @@ struct domain {
     struct cpumask dirty;      // [a] CPUs that may cache its translations
     s64 time_offset;           // [d] seconds
     struct grant_table *grant; // [i]
+    struct cpu_policy *policy; // [i] from its first run on (cpu/policy.h)
     struct pirq_table *pirqs;  // [a] NULL until the first is used (io/pirq.h)
     spinlock_t io_lock;        // LOCK_IO_RANGES
     struct ranges io_frames, io_ports, io_irqs; // [io_lock] what the toolstack has granted

@@ -321,6 +321,8 @@ const struct hc_domctl_op hc_domctl_ops[] = {
     OP(setnodeaffinity, DOMCTL_IN, domctl_setnodeaffinity, NULL),
     OP(getnodeaffinity, DOMCTL_OUT, domctl_getnodeaffinity, NULL),
     OP(set_virq_handler, DOMCTL_IN, set_virq_handler, NULL),
+    OP(get_cpu_policy, DOMCTL_OUT, domctl_get_cpu_policy, "domctl_policy"),
+    OP(set_cpu_policy, DOMCTL_REPORT, domctl_set_cpu_policy, "domctl_policy"),
 };
 // clang-format on
 

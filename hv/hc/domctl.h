@@ -33,6 +33,8 @@ extern const struct hc_domctl_op hc_domctl_ops[];
 hc_domctl_handler domctl_setvcpucontext, domctl_getvcpucontext, domctl_getvcpuinfo,
     domctl_max_vcpus, domctl_setvcpuaffinity, domctl_getvcpuaffinity, domctl_sendtrigger,
     domctl_set_ext_vcpucontext, domctl_get_ext_vcpucontext;
+// policy.c
+hc_domctl_handler domctl_get_cpu_policy, domctl_set_cpu_policy;
 // domctl_memory.c
 hc_domctl_handler domctl_max_mem, domctl_getpageframeinfo3, domctl_hypercall_init,
     domctl_iomem_permission, domctl_ioport_permission, domctl_irq_permission,

@@ -109,6 +109,9 @@ const struct hc_op hc_sysctl_ops[] = {
     OP(psr_cmt_op,       xen_sysctl_psr_cmt_op,       HC_IN,    psr_cmt,                  "sysctl_info"),
     OP(pcitopoinfo,      xen_sysctl_pcitopoinfo,      HC_INOUT, sysctl_pcitopoinfo,       "sysctl_info"),
     OP(psr_alloc,        xen_sysctl_psr_alloc,        HC_IN,    psr_alloc,                "sysctl_info"),
+    OP(get_cpu_levelling_caps, xen_sysctl_cpu_levelling_caps, HC_OUT, sysctl_get_cpu_levelling_caps, "sysctl_policy"),
+    OP(get_cpu_featureset, xen_sysctl_cpu_featureset, HC_INOUT, sysctl_get_cpu_featureset, "sysctl_policy"),
+    OP(get_cpu_policy,   xen_sysctl_cpu_policy,       HC_INOUT, sysctl_get_cpu_policy,    "sysctl_policy"),
     OP(livepatch_op,     xen_sysctl_livepatch_op,     HC_INOUT, livepatch,                "sysctl_info"),
 };
 // clang-format on

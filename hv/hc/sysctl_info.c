@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // sysctl: what the machine has, and which domains there are. There is one NUMA node.
 #include "boot/globals.h"
+#include "cpu/policy.h"
 #include "cpu/time.h"
 #include "cpu/topology.h"
 #include "hc/continue.h"
 #include "hc/domctl.h"
 #include "io/pirq.h"
+#include "lib/string.h"
 #include "hc/sysctl.h"
 #include "io/pci.h"
 #include "mm/frame.h"
@@ -16,6 +18,7 @@ enum { NODE_DISTANCE = 10 }; // of a node to itself (ACPI, "System Locality Info
 long sysctl_physinfo(struct vcpu *cur, void *arg)
 {
     struct xen_sysctl_physinfo *a = arg;
+    u32 words[FEATURE_WORDS];
     (void)cur;
     cpu_topology_counts(&a->threads_per_core, &a->cores_per_socket);
     a->nr_cpus = cpu_count;
@@ -27,6 +30,8 @@ long sysctl_physinfo(struct vcpu *cur, void *arg)
     a->total_pages = ram_frames;
     a->free_pages = frames_free_count();
     a->max_mfn = frame_count - 1;
+    cpu_policy_features(cpu_policy_system(POLICY_HOST), words);
+    memcpy(a->hw_cap, words, sizeof(a->hw_cap));
     return 0;
 }
 

@@ -4,6 +4,7 @@
 // the guest may do through it.
 #include "pv/pv.h"
 #include "abi/errno.h"
+#include "cpu/policy.h"
 #include "cpu/cpu.h"
 #include "cpu/io.h"
 #include "cpu/x86.h"
@@ -268,7 +269,8 @@ static enum emul_rc write_xcr(struct emul_ctxt *c, u32 xcr, u64 val)
 {
     const struct cpu_features *f = &cpu_features;
     bool avx512_part = (val & 0xe0) && (val & 0xe0) != 0xe0;
-    if (xcr != 0 || !f->xsave || !(val & 1) || val & ~f->xcr0_mask || ((val & 4) && !(val & 2)) ||
+    if (xcr != 0 || !f->xsave || !(val & 1) ||
+        val & ~cpu_policy_xcr0(current_vcpu()->dom->policy) || ((val & 4) && !(val & 2)) ||
         avx512_part || ((val & 0xe0) && !(val & 4)))
         return raise_gp(c);
     current_vcpu()->pv.xcr0 = val;
@@ -336,10 +338,10 @@ static void fetch(struct cpu_regs *regs, struct emul_ctxt *c)
         c->insn_avail = EMUL_INSN_MAX;
 }
 
-// User mode may only use ports, and only by its own permissions.
+// User mode may only use ports, by its own permissions, and ask for CPUID where that faults.
 static bool user_may(enum insn_op op)
 {
-    return op >= INSN_INS && op <= INSN_OUT;
+    return (op >= INSN_INS && op <= INSN_OUT) || op == INSN_CPUID;
 }
 
 static bool run(struct emul_ctxt *c, const struct insn *in)

@@ -3,7 +3,7 @@
 //
 // xen ABI: sysctl.h. A wrong interface_version is -EACCES, whatever the command; an unknown command
 // is -ENOSYS; a pointer to nothing is -EFAULT; nothing of all that changes the argument.
-#include "lib/sysctl.h"
+#include "lib/domu.h"
 
 const char test_title[] = "sysctl: versions and refusals";
 
@@ -23,7 +23,7 @@ void test_main(void)
     }
     CHECK_RC(HC1(__HYPERVISOR_sysctl, 0x10), -EFAULT);
     CHECK_RC(HC1(__HYPERVISOR_sysctl, 0xffff800000000000), -EFAULT);
-    sysctl_clear();
+    memset(&sc, 0, sizeof(sc));
     CHECK_RC(sysctl(XEN_SYSCTL_perfc_op), -ENOSYS);
     CHECK_RC(sysctl(XEN_SYSCTL_lockprof_op), -ENOSYS);
 }

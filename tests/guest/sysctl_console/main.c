@@ -3,7 +3,7 @@
 //
 // xen ABI: sysctl.h. readconsole starts at the oldest text, or behind what was read before if
 // incremental; an index that is gone starts anew; clear forgets what was read and no more.
-#include "lib/sysctl.h"
+#include "lib/domu.h"
 
 const char test_title[] = "sysctl: log and debug keys";
 
@@ -21,7 +21,7 @@ static void check_read(void)
 {
     uint32_t all, start;
 
-    sysctl_clear();
+    memset(&sc, 0, sizeof(sc));
     CHECK_RC(read(text, sizeof(text)), 0);
     all = r->count;
     start = r->index - all;
@@ -46,10 +46,10 @@ static void check_read(void)
 
 static void check_clear(void)
 {
-    sysctl_clear();
+    memset(&sc, 0, sizeof(sc));
     r->clear = 1;
     CHECK_RC(read(again, 10), 0);
-    sysctl_clear();
+    memset(&sc, 0, sizeof(sc));
     CHECK_RC(read(again, 30), 0);
     CHECK_EQ(memcmp(text + 10, again, 30), 0);
     r->clear = 1;
@@ -62,7 +62,7 @@ static void check_keys(void)
 {
     static const char keys[] = "h";
 
-    sysctl_clear();
+    memset(&sc, 0, sizeof(sc));
     sc.u.debug_keys.nr_keys = 1;
     set_xen_guest_handle(sc.u.debug_keys.keys, keys);
     CHECK_RC(sysctl(XEN_SYSCTL_debug_keys), 0);
@@ -70,7 +70,7 @@ static void check_keys(void)
     CHECK_RC(read(again, sizeof(again) - 1), 0);
     again[r->count] = '\0';
     CHECK(str_contains(again, "key 'R'")); // the list of keys has one that restarts
-    sysctl_clear();
+    memset(&sc, 0, sizeof(sc));
     CHECK_RC(sysctl(XEN_SYSCTL_debug_keys), 0);
     sc.u.debug_keys.nr_keys = 1;
     CHECK_RC(sysctl(XEN_SYSCTL_debug_keys), -EFAULT);

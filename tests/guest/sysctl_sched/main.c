@@ -3,7 +3,7 @@
 //
 // xen ABI: sysctl.h, "Error return values of cpupool operations". There is one pool at boot, with
 // all CPUs and domains; another scheduler's parameters are -EINVAL, an unknown pool's -ESRCH.
-#include "lib/sysctl.h"
+#include "lib/domu.h"
 
 const char test_title[] = "sysctl: scheduler, pools, power";
 
@@ -11,7 +11,7 @@ static uint8_t map[16];
 
 static long pool(uint32_t op, uint32_t id)
 {
-    sysctl_clear();
+    memset(&sc, 0, sizeof(sc));
     memset(map, 0xee, sizeof(map));
     sc.u.cpupool_op.op = op;
     sc.u.cpupool_op.cpupool_id = id;
@@ -45,7 +45,7 @@ static void check_pools(uint32_t scheduler)
     CHECK_RC(pool(XEN_SYSCTL_CPUPOOL_OP_MOVEDOMAIN, 0), -ESRCH);
     CHECK_RC(pool(0, 0), -ENOSYS);
     CHECK_RC(pool(8, 0), -ENOSYS);
-    sysctl_clear();
+    memset(&sc, 0, sizeof(sc));
     sc.u.cpupool_op.op = XEN_SYSCTL_CPUPOOL_OP_ADDCPU;
     CHECK_RC(sysctl(XEN_SYSCTL_cpupool_op), -ENODEV); // in use already
     sc.u.cpupool_op.cpu = XEN_SYSCTL_CPUPOOL_PAR_ANY;
@@ -65,11 +65,11 @@ static void check_scheduler(void)
 {
     struct xen_sysctl_scheduler_op *s = &sc.u.scheduler_op;
 
-    sysctl_clear();
+    memset(&sc, 0, sizeof(sc));
     CHECK_RC(sysctl(XEN_SYSCTL_sched_id), 0);
     // The tools know no others. Both hypervisors say Credit2.
     REQUIRE(sc.u.sched_id.sched_id == XEN_SCHEDULER_CREDIT2);
-    sysctl_clear();
+    memset(&sc, 0, sizeof(sc));
     for (uint32_t id = 4; id < 12; id++)
         CHECK_RC(parameters(id, XEN_SYSCTL_SCHEDOP_getinfo),
                  id == XEN_SCHEDULER_CREDIT2 ? 0 : -EINVAL);
@@ -98,7 +98,7 @@ static void check_pmstat(void)
     static uint64_t triggers[3], residencies[3];
     struct pm_cx_stat *c = &sc.u.get_pmstat.u.getcx;
 
-    sysctl_clear();
+    memset(&sc, 0, sizeof(sc));
     for (uint32_t type = PMSTAT_PX; type <= PMSTAT_reset_pxstat; type++)
         CHECK_RC(pmstat(type, 0), -ENODEV);
     CHECK_RC(pmstat(PMSTAT_get_max_cx, 99), -EINVAL);
@@ -120,7 +120,7 @@ static void check_pmstat(void)
 
 static long pm_op(uint32_t cmd, uint32_t cpu)
 {
-    sysctl_clear();
+    memset(&sc, 0, sizeof(sc));
     sc.u.pm_op.cmd = cmd;
     sc.u.pm_op.cpuid = cpu;
     return sysctl(XEN_SYSCTL_pm_op);
@@ -142,7 +142,7 @@ static void check_pm_op(void)
 
 static long hotplug(uint32_t op, uint32_t cpu)
 {
-    sysctl_clear();
+    memset(&sc, 0, sizeof(sc));
     sc.u.cpu_hotplug.op = op;
     sc.u.cpu_hotplug.cpu = cpu;
     return sysctl(XEN_SYSCTL_cpu_hotplug);

@@ -1,1 +1,0 @@
-GUEST_CPPFLAGS_control_sysctl := -D__XEN_TOOLS__

@@ -1,1 +1,0 @@
-GUEST_CPPFLAGS_sysctl_console := -D__XEN_TOOLS__

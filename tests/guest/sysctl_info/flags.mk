@@ -1,1 +1,0 @@
-GUEST_CPPFLAGS_sysctl_info := -D__XEN_TOOLS__
