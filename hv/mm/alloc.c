@@ -118,8 +118,7 @@ mfn_t frames_alloc(u32 order, mfn_t max)
     }
     spin_unlock(&lock);
     // Nobody may still reach the frames through a stale translation.
-    struct cpumask all = {{~(u64)0, ~(u64)0}};
-    tlb_flush_since(&all, youngest);
+    tlb_flush_since(&cpumask_all, youngest);
     return MFN(first);
 }
 

@@ -49,6 +49,7 @@ enum frame_owner {
 #define FT_QUEUED    ((u64)1 << 57) // on the deferred list
 #define FT_HELD      ((u64)1 << 56) // half validated, and a reference held for that
 #define FT_FLUSHING  ((u64)1 << 55) // writable: the CPU that took the first use still flushes TLBs
+#define FT_FOREIGN   ((u64)1 << 54) // writable: was so in tables of a domain other than the owner
 #define FT_COUNT     ((u64)0xffffffff)
 
 struct frame {

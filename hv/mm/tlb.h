@@ -27,6 +27,8 @@ static inline bool cpumask_test(const struct cpumask *m, u32 cpu)
     return READ_ONCE(m->w[cpu / 64]) >> (cpu % 64) & 1;
 }
 
+static const struct cpumask cpumask_all UNUSED = {{[0 ... CPUS_MAX / 64 - 1] = ~(u64)0}};
+
 extern u32 tlb_clock_value; // [a]
 static inline u32 tlb_clock(void)
 {

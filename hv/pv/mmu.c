@@ -39,6 +39,14 @@ static bool hv_slot(enum frame_type type, u32 slot)
     return type == FT_L4 && slot >= HV_L4_FIRST && slot < HV_L4_END;
 }
 
+static void type_set(struct frame *f, u64 set, u64 clear)
+{
+    u64 old = READ_ONCE(f->type);
+    while (!__atomic_compare_exchange_n(&f->type, &old, (old & ~clear) | set, true,
+                                        __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+        ;
+}
+
 // --- uses of single entries ---
 
 // Frames that are not RAM: a domain with the permission maps them without being counted.
@@ -87,13 +95,23 @@ static int get_leaf(struct domain *fd, u64 *entry)
     return rc;
 }
 
-static void put_leaf(u64 pte)
+// The end of a writable mapping in a table of d's. Another domain's frame notes that d's CPUs, too,
+// may have it in their TLBs as writable when it next changes its type.
+static inline void put_writable(const struct domain *d, mfn_t m)
+{
+    struct frame *f = frame_of(m);
+    if (unlikely(f->owner != frame_owner_id(d)))
+        type_set(f, FT_FOREIGN, 0);
+    frame_put_type(m);
+}
+
+static void put_leaf(const struct domain *d, u64 pte)
 {
     mfn_t m = pte_mfn(pte);
     if (unlikely(is_io(m)))
         return;
     if (pte & PTE_W)
-        frame_put_type(m);
+        put_writable(d, m);
     frame_put(m);
 }
 
@@ -123,7 +141,7 @@ static void put_entry(struct domain *d, enum frame_type type, mfn_t self, u64 pt
     if (!(pte & PTE_P))
         return;
     if (type == FT_L1)
-        put_leaf(pte);
+        put_leaf(d, pte);
     else if (!mfn_eq(pte_mfn(pte), self))
         mmu_put(d, pte_mfn(pte));
 }
@@ -187,14 +205,6 @@ static int invalidate(struct domain *d, struct frame *f, enum frame_type type)
     }
     f->progress = 0;
     return 0;
-}
-
-static void type_set(struct frame *f, u64 set, u64 clear)
-{
-    u64 old = READ_ONCE(f->type);
-    while (!__atomic_compare_exchange_n(&f->type, &old, (old & ~clear) | set, true,
-                                        __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
-        ;
 }
 
 // Takes one count of `type`. Out: the word before. -EBUSY: the frame is in use as something else.
@@ -280,7 +290,7 @@ int mmu_get_type(struct domain *d, mfn_t m, enum frame_type type)
     if (before & FT_COUNT && before & FT_VALIDATED)
         return 0;
     if (frame_type_of(before) != type && frame_type_of(before) != FT_NONE)
-        tlb_flush_since(&d->dirty, let_go_at(f));
+        tlb_flush_since(before & FT_FOREIGN ? &cpumask_all : &d->dirty, let_go_at(f));
     if (!is_table(type)) {
         rc = pv_desc_page_ok(m) ? 0 : -EINVAL;
     } else {
@@ -435,7 +445,13 @@ static inline bool only_write_differs(u64 old, u64 new)
            !is_io(pte_mfn(new));
 }
 
-static int change_write(u64 *p, u64 val, bool preserve_ad)
+// Somebody else's frame, mapped read-only by a grant, does not become writable that way.
+static inline bool may_change_write(const struct domain *fd, u64 val)
+{
+    return !(val & PTE_W) || frame_of(pte_mfn(val))->owner == frame_owner_id(fd);
+}
+
+static int change_write(const struct domain *d, u64 *p, u64 val, bool preserve_ad)
 {
     struct frame *f = frame_of(pte_mfn(val));
     int rc = val & PTE_W ? get_writable(f) : 0;
@@ -443,7 +459,7 @@ static int change_write(u64 *p, u64 val, bool preserve_ad)
         return rc;
     exchange_entry(p, adjust_for(FT_L1, val), preserve_ad);
     if (!(val & PTE_W))
-        frame_put_type(pte_mfn(val));
+        put_writable(d, pte_mfn(val));
     return 0;
 }
 
@@ -460,8 +476,8 @@ static int write_entry(struct domain *d, struct domain *fd, struct frame *f, enu
         exchange_entry(p, adjust_for(type, val), preserve_ad);
         return 0;
     }
-    if (type == FT_L1 && only_write_differs(old, val))
-        return change_write(p, val, preserve_ad);
+    if (type == FT_L1 && only_write_differs(old, val) && may_change_write(fd, val))
+        return change_write(d, p, val, preserve_ad);
     int rc = get_entry(d, fd, type, self, &val);
     if (rc != 0)
         return rc;
@@ -516,6 +532,44 @@ int mmu_cmpxchg_l1(struct domain *d, maddr_t where, u64 *old, u64 val, bool *swa
                                            __ATOMIC_RELAXED);
     if (!same)
         put_entry(d, FT_L1, frame_mfn(f), *swapped ? want : val);
+    return 0;
+}
+
+// --- mappings of grants ---
+
+// An entry of a validated L1 table of d's; NULL: the address is none.
+static u64 *l1_entry_at(const struct domain *d, maddr_t where)
+{
+    mfn_t m = maddr_to_mfn(where);
+    if (where.v % 8 || !mfn_valid(m))
+        return NULL;
+    const struct frame *f = frame_of(m);
+    u64 word = READ_ONCE(f->type);
+    bool ok =
+        frame_type_of(word) == FT_L1 && (word & FT_VALIDATED) && f->owner == frame_owner_id(d);
+    return ok ? maddr_virt(where) : NULL;
+}
+
+int mmu_map_grant(struct domain *d, struct domain *granter, maddr_t where, u64 pte)
+{
+    u64 *p = l1_entry_at(d, where);
+    if (!p)
+        return -EINVAL;
+    return write_entry(d, granter, frame_of(maddr_to_mfn(where)), FT_L1, p, pte, false);
+}
+
+int mmu_unmap_grant(struct domain *d, maddr_t where, u64 pte, maddr_t with)
+{
+    u64 use = PTE_ADDR | PTE_P | PTE_W, val = 0;
+    u64 *p = l1_entry_at(d, where), *q = with.v ? l1_entry_at(d, with) : NULL;
+    if (!p || p == q || (with.v && !q) || (READ_ONCE(*p) ^ pte) & use)
+        return -EINVAL;
+    if (q)
+        val = exchange_entry(q, 0, false); // with what it uses
+    exchange_entry(p, val, false);
+    if (pte & PTE_W)
+        frame_put_type(pte_mfn(pte)); // not the last one: the grant is in use still
+    frame_put(pte_mfn(pte));
     return 0;
 }
 
