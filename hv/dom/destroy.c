@@ -77,12 +77,6 @@ static int end_events(struct domain *d)
     return rc;
 }
 
-static int end_grants(struct domain *d)
-{
-    (void)d;
-    return 0;
-}
-
 static int end_vcpus(struct domain *d)
 {
     struct vcpu *v;
@@ -129,7 +123,7 @@ static int end_last(struct domain *d)
     struct cpumask all = {{~(u64)0, ~(u64)0}};
     tlb_flush_mask(&all); // as in end_vcpus
     shared_page_free(shared);
-    grant_free(d);
+    grant_shut(d);
     d->end = END_DONE;
     domain_put(d); // the list's: the caller has one of its own
     domain_send_virq(VIRQ_DOM_EXC);
@@ -139,7 +133,7 @@ static int end_last(struct domain *d)
 int domain_destroy(struct domain *d)
 {
     static int (*const step[])(struct domain *) = {
-        [END_STOP] = stop,       [END_EVENTS] = end_events, [END_GRANTS] = end_grants,
+        [END_STOP] = stop,       [END_EVENTS] = end_events, [END_GRANTS] = grant_release,
         [END_VCPUS] = end_vcpus, [END_MEMORY] = end_memory, [END_LAST] = end_last,
     };
     if (d == dom0 || d == current_vcpu()->dom)

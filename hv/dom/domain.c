@@ -57,7 +57,7 @@ int domain_create(const struct domain_config *c, dom_id_t id, bool any, struct d
         d->shared = shared_page_alloc(d);
         d->policy = heap_new(struct cpu_policy);
         if (!d->shared || !d->policy || evtchn_domain_init(d, c->evtchn_max) != 0 ||
-            grant_init(d) != 0)
+            grant_init(d, c->grant_frames, c->maptrack_frames) != 0)
             rc = -ENOMEM;
     }
     if (rc != 0) {
@@ -285,10 +285,12 @@ void domain_audit(struct domain *d)
     domain_pause(d);
     while (!domain_still(d) && time_now() < end)
         spin_wait();
-    if (domain_still(d))
+    if (domain_still(d)) {
         mmu_audit(d);
-    else
+        grant_audit(d);
+    } else {
         printk(LOG_ERR, "audit: not done, a vCPU does not stop");
+    }
     domain_unpause(d);
 }
 

@@ -70,8 +70,9 @@ struct domain_config {
     bool privileged;
     u32 flags; // XEN_DOMCTL_CDF_*
     u32 ssidref;
-    u32 vcpus;      // room for so many
-    u32 evtchn_max; // highest port number
+    u32 vcpus;                         // room for so many
+    u32 evtchn_max;                    // highest port number
+    u32 grant_frames, maptrack_frames; // limits in pages (dom/grant.h)
     u64 frames_max;
     u8 handle[16];
 };
@@ -190,8 +191,8 @@ bool domain_may_use(struct domain *d, const struct ranges *set, u64 first, u64 n
 void domain_send_virq(u32 virq);
 // -EBUSY: the VIRQ has a handler other than dom0 that lives.
 NODISCARD int domain_set_virq_handler(struct domain *d, u32 virq);
-// Recounts the uses of d's frames (pv/mmu.h, mmu_audit) while its vCPUs, except the current one,
-// are stopped. No lock may be held.
+// Recounts the uses of d's frames (mmu_audit) and its handles (grant_audit) while its vCPUs, except
+// the current one, are stopped. No lock may be held.
 void domain_audit(struct domain *d);
 // Brings the wall clock in the shared-info page up to date.
 void domain_update_wallclock(struct domain *d);

@@ -10,6 +10,9 @@
 
 STATIC_ASSERT(GRANT_V1_ENTRIES * sizeof(struct grant_entry_v1) == PAGE_SIZE);
 STATIC_ASSERT(GRANT_V2_ENTRIES * sizeof(union grant_entry_v2) == PAGE_SIZE);
+STATIC_ASSERT(GRANT_USES * sizeof(struct grant_use) == PAGE_SIZE);
+STATIC_ASSERT(GRANT_V1_ENTRIES % GRANT_USES == 0);
+STATIC_ASSERT(GRANT_MAPS * sizeof(struct grant_map) == PAGE_SIZE);
 STATIC_ASSERT(GNTTAB_NR_RESERVED_ENTRIES <= GRANT_V2_ENTRIES);
 
 // Status pages that a table of version 2 needs.
@@ -18,28 +21,46 @@ static u32 status_frames_for(u32 frames)
     return (frames * GRANT_V2_ENTRIES + GRANT_STATUS_ENTRIES - 1) / GRANT_STATUS_ENTRIES;
 }
 
-int grant_init(struct domain *d)
+// Entries that the table ever holds, in pages of their uses.
+static u32 use_pages(const struct grant_table *t)
 {
-    u32 max = MIN(MAX(options.gnttab_max_frames, (u32)GRANT_FRAMES_INITIAL), (u32)GRANT_FRAMES_MAX);
+    return t->frames_max * (GRANT_V1_ENTRIES / GRANT_USES);
+}
+
+int grant_init(struct domain *d, u32 frames_max, u32 maptrack_frames_max)
+{
+    u32 max = MIN(MAX(frames_max, (u32)GRANT_FRAMES_INITIAL), (u32)GRANT_FRAMES_MAX);
     struct grant_table *t = heap_new(struct grant_table);
-    void **page = heap_alloc(max * sizeof(*page));
-    void **status_page = heap_alloc(status_frames_for(max) * sizeof(*status_page));
-    if (!t || !page || !status_page) {
-        heap_free(t);
-        heap_free(page);
-        heap_free(status_page);
+    if (!t)
         return -ENOMEM;
-    }
     *t = (struct grant_table){
-        .version = 1, .frames_max = max, .page = page, .status_page = status_page};
+        .version = 1,
+        .frames_max = max,
+        .maptrack_frames_max = MIN(maptrack_frames_max, (u32)GRANT_MAPTRACK_FRAMES_MAX),
+        .page = heap_alloc(max * sizeof(*t->page)),
+        .status_page = heap_alloc(status_frames_for(max) * sizeof(*t->status_page))};
+    t->use = heap_alloc(use_pages(t) * sizeof(*t->use));
     spin_lock_init(&t->lock, LOCK_GRANT);
+    spin_lock_init(&t->map_lock, LOCK_MAPTRACK);
     d->grant = t;
-    int rc;
-    while ((rc = grant_grow(d, GRANT_FRAMES_INITIAL)) > 0)
-        ;
+    int rc = t->page && t->status_page && t->use ? 1 : -ENOMEM;
+    while (rc > 0)
+        rc = grant_grow(d, GRANT_FRAMES_INITIAL);
     if (rc)
         grant_free(d);
     return rc;
+}
+
+void grant_shut(struct domain *d)
+{
+    struct grant_table *t = d->grant;
+    spin_lock(&t->lock);
+    t->shut = true;
+    while (t->frames)
+        shared_page_free(t->page[--t->frames]);
+    while (t->status_frames)
+        shared_page_free(t->status_page[--t->status_frames]);
+    spin_unlock(&t->lock);
 }
 
 void grant_free(struct domain *d)
@@ -47,12 +68,16 @@ void grant_free(struct domain *d)
     struct grant_table *t = d->grant;
     if (!t)
         return;
-    for (u32 i = 0; i < t->frames; i++)
-        shared_page_free(t->page[i]);
-    for (u32 i = 0; i < t->status_frames; i++)
-        shared_page_free(t->status_page[i]);
+    BUG_ON(t->in_use);
+    grant_shut(d);
+    for (u32 i = 0; t->use && i < use_pages(t); i++)
+        heap_free(t->use[i]);
+    for (u32 i = 0; i < t->map_pages; i++)
+        heap_free(t->map[i]);
     heap_free(t->page);
     heap_free(t->status_page);
+    heap_free(t->use);
+    heap_free(t->map);
     heap_free(t);
     d->grant = NULL;
 }
@@ -90,7 +115,7 @@ int grant_grow(struct domain *d, u32 frames)
     if (frames > t->frames_max)
         return -EINVAL;
     spin_lock(&t->lock);
-    int rc = t->frames < frames ? grow_by_one(d) : 0;
+    int rc = t->shut ? -EINVAL : t->frames < frames ? grow_by_one(d) : 0;
     if (!rc && t->frames < frames)
         rc = 1;
     spin_unlock(&t->lock);
@@ -161,6 +186,8 @@ static int change_version(struct domain *d, u32 version)
 {
     struct grant_entry_v1 reserved[GNTTAB_NR_RESERVED_ENTRIES];
     struct grant_table *t = d->grant;
+    if (t->in_use)
+        return -EBUSY;
     int rc = version == 2 ? grow_status(d, t->frames) : 0;
     if (rc == 0)
         rc = take_reserved(t, reserved);

@@ -1,11 +1,22 @@
 // SPDX-License-Identifier: MIT
-// Grant tables: the pages a domain publishes its grants in. Source: <xen/grant_table.h>.
+// Grant tables: the pages a domain publishes its grants in, and the mappings it holds of others'
+// grants. Source: <xen/grant_table.h>; docs/grants.md explains.
 //
 // 1. The table has `frames` pages, and in version 2 at least as many status pages as they need; it
-//    only grows while the domain lives.
+//    only grows while the domain lives. Its version does not change while an entry is in use.
 // 2. The pages are shared pages (mm/shared.h): the domain's own, but outside of its reservation.
+// 3. A use of an entry is a handle, or one side of a copy under way. While an entry is in use, the
+//    table holds a reference on its frame; while in use for writing, also a use of the frame as
+//    FT_WRITABLE. The frame and the user are those of the first use, whatever the guest writes
+//    into the entry meanwhile. GTF_reading and GTF_writing show the same to the guest; they are
+//    cleared last.
+// 4. A handle holds a reference on the granting domain, which so outlives all its grants' uses.
+// 5. The L1 entry of a mapping holds references of its own, as any entry does (pv/mmu.c). A guest
+//    may overwrite it: then those go, and the handle's stay until the domain dies.
+// 6. A use ends after the mapping is out of every TLB.
 //
-// Letters of protection: [i] immutable after create, [g] the table's lock.
+// Letters of protection: [i] immutable after create, [a] atomic, [g] the table's lock, [t] the lock
+// of the handles.
 #ifndef WIRT_DOM_GRANT_H
 #define WIRT_DOM_GRANT_H
 
@@ -15,28 +26,70 @@
 #include "lib/types.h"
 
 struct domain;
+struct vcpu;
 
 enum {
     GRANT_FRAMES_INITIAL = 1, // holds the entries that a toolstack fills in
     GRANT_FRAMES_MAX = 4096,  // whatever the command line says
+    GRANT_MAPTRACK_FRAMES_MAX = 1 << 16,
     GRANT_V1_ENTRIES = 4096 / sizeof(struct grant_entry_v1), // in one page
     GRANT_V2_ENTRIES = 4096 / sizeof(union grant_entry_v2),
     GRANT_STATUS_ENTRIES = 4096 / sizeof(grant_status_t),
 };
 
-struct grant_table {
-    spinlock_t lock;    // LOCK_GRANT
-    u32 version;        // [g] 1 or 2
-    u32 frames;         // [g] pages in use
-    u32 status_frames;  // [g]
-    u32 frames_max;     // [i]
-    void **page;        // [g] frames_max entries
-    void **status_page; // [g] as many as frames_max pages of version 2 need
+// The uses of one entry.
+struct grant_use {
+    u32 frame;            // [g] while in use
+    u16 user;             // [g] domain id, while in use
+    u32 readers, writers; // [g]
+};
+enum { GRANT_USES = 4096 / sizeof(struct grant_use) }; // in one page
+
+enum grant_map_flags {
+    GRANT_MAP_HOST = GNTMAP_host_map,     // an L1 entry
+    GRANT_MAP_DEVICE = GNTMAP_device_map, // a bus address
+    GRANT_MAP_READONLY = GNTMAP_readonly,
+    GRANT_MAP_PTE = GNTMAP_contains_pte, // the L1 entry was named by its machine address
+    GRANT_MAP_BUSY = 1u << 15,           // being made or undone
 };
 
-// Before d can be found by others; d->id is set. -ENOMEM.
-NODISCARD int grant_init(struct domain *d);
-// Gives the pages back; d->grant may be NULL. Nobody uses the table any more.
+// What a handle stands for; free when dom is NULL.
+struct grant_map {
+    struct domain *dom; // [t] who granted
+    u32 ref;            // [t] entry of its table; free: the next free handle + 1
+    u32 flags;          // [t] enum grant_map_flags; BUSY is cleared without the lock
+};
+enum { GRANT_MAPS = 4096 / sizeof(struct grant_map) }; // in one page
+
+struct grant_table {
+    spinlock_t lock;         // LOCK_GRANT
+    u32 version;             // [g] 1 or 2
+    u32 frames;              // [g] pages in use
+    u32 status_frames;       // [g]
+    u32 frames_max;          // [i]
+    u32 in_use;              // [g] entries
+    bool shut;               // [g] the domain has died: there are no pages any more
+    void **page;             // [g] frames_max entries
+    void **status_page;      // [g] as many as frames_max pages of version 2 need
+    struct grant_use **use;  // [g] pages of them, each made when it is first needed
+    spinlock_t map_lock;     // LOCK_MAPTRACK
+    struct grant_map **map;  // [t] pages of them; NULL until the first is needed
+    u32 map_pages;           // [t]
+    u32 map_free;            // [t] a free handle + 1, or 0
+    u32 release_next;        // grant_release goes on here
+    u32 maptrack_frames_max; // [i]
+};
+
+// Before d can be found by others; d->id is set. The limits are in pages; they are made to fit what
+// we can do. -ENOMEM.
+NODISCARD int grant_init(struct domain *d, u32 frames_max, u32 maptrack_frames_max);
+// Undoes all mappings that d, which dies and does not run any more, holds of others' grants. Its L1
+// entries stay: they have references of their own. -ERESTART_HC: again. Never fails. No lock held.
+NODISCARD int grant_release(struct domain *d);
+// Gives up the table's pages, so that no new use can begin; those that others still have go on.
+void grant_shut(struct domain *d);
+// Gives everything back; d->grant may be NULL. Nobody has a use of it any more, which the last
+// reference on d says: each handle on d's grants holds one.
 void grant_free(struct domain *d);
 
 // The operations take the table's lock.
@@ -48,7 +101,8 @@ NODISCARD int grant_grow(struct domain *d, u32 frames);
 mfn_t grant_frame(struct domain *d, u32 index);
 mfn_t grant_status_frame(struct domain *d, u32 index);
 // Changes the layout; the reserved entries are kept, the others cleared.
-// -EINVAL: no such version, or a reserved entry that version 1 has no form for; -ENOMEM.
+// -EINVAL: no such version, or a reserved entry that version 1 has no form for; -EBUSY: an entry is
+// in use; -ENOMEM.
 NODISCARD int grant_set_version(struct domain *d, u32 version);
 u32 grant_version(struct domain *d);
 // Status pages that the largest table needs.
@@ -56,5 +110,50 @@ u32 grant_status_frames_max(const struct domain *d);
 // Pages of the table, without and with the status pages.
 u32 grant_table_frames(struct domain *d);
 u32 grant_shared_pages(const struct domain *d);
+
+// --- uses of entries (dom/grant_use.c); the results are GNTST_* ---
+
+// The part of the frame that may be copied; a mapping gets the whole frame or nothing.
+struct grant_span {
+    u32 start, end; // bytes in the frame; end is exclusive
+};
+
+// Begins a use of an entry by `user`. span is NULL for mappings. Takes the table's lock.
+// GNTST_bad_gntref: no such entry; GNTST_general_error: the entry does not grant that, or the frame
+// cannot be written; GNTST_bad_page: it isn't a frame of d's; GNTST_no_space: memory is out.
+NODISCARD s16 grant_use_begin(struct domain *d, dom_id_t user, u32 ref, bool write, mfn_t *frame,
+                              struct grant_span *span);
+void grant_use_end(struct domain *d, u32 ref, bool write);
+// Exchanges the contents of two entries. GNTST_bad_gntref; GNTST_eagain: one is in use.
+NODISCARD s16 grant_swap(struct domain *d, u32 ref_a, u32 ref_b);
+// Calls fn for each entry in use.
+void grant_visit_uses(struct domain *d, void (*fn)(void *ctx, const struct grant_use *use),
+                      void *ctx);
+
+// --- mappings (dom/grant_map.c); the results are GNTST_* ---
+
+// Maps a grant of `granter` for the current vCPU's domain; fills handle and dev_bus_addr.
+NODISCARD s16 grant_map(struct vcpu *cur, struct domain *granter, struct gnttab_map_grant_ref *op);
+
+// An unmapping between its two halves.
+struct grant_unmap {
+    struct grant_map *map; // NULL: there is nothing to end
+    u32 handle, parts;     // what of the mapping goes: GRANT_MAP_HOST, GRANT_MAP_DEVICE
+};
+// Takes the mapping out of the page table, and puts the entry for the linear address `replace`
+// (0: nothing) in its place. The caller flushes d->dirty's TLBs and calls grant_unmap_end, whatever
+// the result was.
+NODISCARD s16 grant_unmap_begin(struct vcpu *cur, u64 host_addr, u64 bus_addr, u32 handle,
+                                u64 replace, struct grant_unmap *u);
+void grant_unmap_end(struct domain *d, const struct grant_unmap *u);
+
+// --- copies (dom/grant_copy.c) ---
+
+// One copy for d, which isn't preemptible. GNTST_*.
+NODISCARD s16 grant_copy(struct domain *d, const struct gnttab_copy *op);
+
+// Compares d's handles with the uses of the tables they are for, and its table's uses with all
+// handles for it; prints contradictions and returns their number. Nobody may run.
+u32 grant_audit(struct domain *d);
 
 #endif

@@ -368,6 +368,8 @@ static const char *create_domain(struct build *b)
         .privileged = true,
         .vcpus = vcpus,
         .evtchn_max = ~0u,
+        .grant_frames = options.gnttab_max_frames,
+        .maptrack_frames = options.gnttab_max_maptrack_frames,
         .frames_max = dom0_mem_limit(&options, frames_free_count()),
     };
     if (domain_create(&c, DOM_ID(0), false, &b->d) != 0)

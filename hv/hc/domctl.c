@@ -80,6 +80,8 @@ static long create(struct vcpu *cur, struct domain *none, struct xen_domctl *op)
         .ssidref = a->ssidref,
         .vcpus = a->max_vcpus,
         .evtchn_max = MIN(a->max_evtchn_port, (u32)INT32_MAX),
+        .grant_frames = a->max_grant_frames,
+        .maptrack_frames = a->max_maptrack_frames,
     };
     struct domain *d;
     (void)cur, (void)none;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // HYPERVISOR_grant_table_op: from the ABI's structs to dom/grant.c and back. Source:
 // <xen/grant_table.h>. What is refused for the table's sake is told in the struct's status; the
-// call's own result is about the call.
+// call's own result is about the call. dump_table and cache_flush are not there (docs/grants.md).
 #include "hc/grant.h"
 #include "dom/grant.h"
 #include "hc/continue.h"
@@ -109,6 +109,72 @@ static long get_version(struct vcpu *cur, void *arg)
     return 0;
 }
 
+// --- arrays ---
+
+enum { BATCH = 16, ELEMENT_MAX = 40 }; // elements between preemption points; bytes of one
+
+static void map(struct vcpu *cur, void *elements, u32 count)
+{
+    struct gnttab_map_grant_ref *a = elements;
+    struct domain *d = NULL;
+    for (u32 i = 0; i < count; i++) {
+        if (d && d->id.v != a[i].dom) {
+            domain_put(d);
+            d = NULL;
+        }
+        if (!d && a[i].dom != DOMID_SELF)
+            d = domain_get(DOM_ID(a[i].dom), cur->dom);
+        a[i].status = d ? grant_map(cur, d, &a[i]) : GNTST_bad_domain;
+    }
+    if (d)
+        domain_put(d);
+}
+
+// Ends what was begun, once no TLB has it any more.
+static void end_unmaps(struct domain *d, const struct grant_unmap *u, u32 count)
+{
+    u32 hosts = 0;
+    for (u32 i = 0; i < count; i++)
+        hosts |= u[i].parts & GRANT_MAP_HOST;
+    if (hosts)
+        tlb_flush_mask(&d->dirty);
+    for (u32 i = 0; i < count; i++)
+        grant_unmap_end(d, &u[i]);
+}
+
+static void unmap(struct vcpu *cur, void *elements, u32 count)
+{
+    struct gnttab_unmap_grant_ref *a = elements;
+    struct grant_unmap u[BATCH];
+    for (u32 i = 0; i < count; i++)
+        a[i].status =
+            grant_unmap_begin(cur, a[i].host_addr, a[i].dev_bus_addr, a[i].handle, 0, &u[i]);
+    end_unmaps(cur->dom, u, count);
+}
+
+static void replace(struct vcpu *cur, void *elements, u32 count)
+{
+    struct gnttab_unmap_and_replace *a = elements;
+    struct grant_unmap u[BATCH];
+    for (u32 i = 0; i < count; i++)
+        a[i].status = grant_unmap_begin(cur, a[i].host_addr, 0, a[i].handle, a[i].new_addr, &u[i]);
+    end_unmaps(cur->dom, u, count);
+}
+
+static void copy(struct vcpu *cur, void *elements, u32 count)
+{
+    struct gnttab_copy *a = elements;
+    for (u32 i = 0; i < count; i++)
+        a[i].status = grant_copy(cur->dom, &a[i]);
+}
+
+static void swap(struct vcpu *cur, void *elements, u32 count)
+{
+    struct gnttab_swap_grant_ref *a = elements;
+    for (u32 i = 0; i < count; i++)
+        a[i].status = grant_swap(cur->dom, a[i].ref_a, a[i].ref_b);
+}
+
 // clang-format off
 #define OP(op) \
     {"GNTTABOP_" #op, GNTTABOP_##op, sizeof(struct gnttab_##op), HC_INOUT, false, op, "grant_table"}
@@ -120,9 +186,42 @@ const struct hc_op hc_grant_ops[] = {
     OP(get_status_frames),
     OP(get_version),
 };
+
+#define ARRAY_OP(op, run, test) \
+    {"GNTTABOP_" #op, GNTTABOP_##op, sizeof(struct gnttab_##op), run, test}
+
+const struct hc_batch_op hc_grant_batch_ops[] = {
+    ARRAY_OP(map_grant_ref, map, "grant_map"),
+    ARRAY_OP(unmap_grant_ref, unmap, "grant_map"),
+    ARRAY_OP(unmap_and_replace, replace, "grant_map"),
+    ARRAY_OP(copy, copy, "grant_copy"),
+    ARRAY_OP(swap_grant_ref, swap, "grant_table"),
+};
 // clang-format on
 
-static bool is_known(u32 cmd)
+// What is left goes on from its place in the array.
+static long run_batches(struct vcpu *cur, const struct hc_batch_op *op, u64 arg, u32 count)
+{
+    u8 buf[BATCH * ELEMENT_MAX] ALIGNED(16);
+    for (u32 done = 0, n; done < count; done += n) {
+        n = MIN(count - done, (u32)BATCH);
+        guest_ptr at = guest_ptr_add(GUEST_PTR(arg), (u64)done * op->size);
+        ASSERT(op->size <= ELEMENT_MAX);
+        if (done && preempt_wanted()) {
+            hc_set_arg(cur, 1, at.v);
+            hc_set_arg(cur, 2, count - done);
+            return -ERESTART_HC;
+        }
+        if (guest_copy_in(buf, at, (u64)n * op->size))
+            return -EFAULT;
+        op->run(cur, buf, n);
+        if (guest_copy_out(at, buf, (u64)n * op->size))
+            return -EFAULT;
+    }
+    return 0;
+}
+
+static bool is_single(u32 cmd)
 {
     for (u32 i = 0; i < ARRAY_SIZE(hc_grant_ops); i++)
         if (hc_grant_ops[i].cmd == cmd)
@@ -130,11 +229,13 @@ static bool is_known(u32 cmd)
     return false;
 }
 
-// All that are known take exactly one struct.
 long hc_grant_table_op(struct vcpu *cur, u64 cmd, u64 arg, u64 count, u64 a3, u64 a4)
 {
     (void)a3, (void)a4;
-    if (is_known((u32)cmd) && (u32)count != 1)
+    if ((s32)count < 0 || (is_single((u32)cmd) && (u32)count != 1))
         return -EINVAL;
+    for (u32 i = 0; i < ARRAY_SIZE(hc_grant_batch_ops); i++)
+        if (hc_grant_batch_ops[i].cmd == (u32)cmd)
+            return run_batches(cur, &hc_grant_batch_ops[i], arg, (u32)count);
     return hc_dispatch_op(hc_grant_ops, ARRAY_SIZE(hc_grant_ops), cur, (u32)cmd, GUEST_PTR(arg));
 }

@@ -7,4 +7,15 @@
 
 extern const struct hc_op hc_grant_ops[];
 
+// Operations on arrays, whose elements have a status each.
+struct hc_batch_op {
+    const char *name;
+    u32 cmd;
+    u32 size; // bytes of an element
+    // Carries `count` elements out; they are copied back whole.
+    void (*run)(struct vcpu *cur, void *elements, u32 count);
+    const char *test;
+};
+extern const struct hc_batch_op hc_grant_batch_ops[];
+
 #endif

@@ -8,6 +8,7 @@ enum lock_order {
     LOCK_DOMAIN = 20,    // life cycle of one domain: pause counts, vCPU creation, reservations
     LOCK_PHYSDEV = 30,   // PIRQ and MSI tables
     LOCK_GRANT = 40,     // one domain's grant table
+    LOCK_MAPTRACK = 42,  // one domain's handles of grants it has mapped
     LOCK_MMU = 50,       // one domain's page tables and frame types
     LOCK_EVTCHN = 60,    // one domain's port table
     LOCK_FIFO = 65,      // one vCPU's FIFO queues
@@ -21,7 +22,7 @@ enum lock_order {
     LOCK_MAP = 73,       // the hypervisor's own mappings
     LOCK_SCHED = 80,     // one CPU's run queue
     LOCK_TIMER = 85,     // one CPU's timer queue
-    LOCK_CLAIM = 86,    // memory set aside for domains
+    LOCK_CLAIM = 86,     // memory set aside for domains
     LOCK_DOMLIST = 87,   // the list of domains, and that of dead ones
     LOCK_OWNED = 88,     // the list of one domain's frames
     LOCK_HEAP = 90,      // small-object heap

@@ -3,8 +3,9 @@
 // (docs/memory.md). It shares no counting code with pv/mmu.c: what that forgets, this must see.
 //
 // What uses a frame: the owner's own reference, entries of tables (of half-validated ones those
-// below `progress`), pins, vCPU roots, GDT and LDT pages, pages that we share with the domain or
-// work in for it, FT_HELD, the deferred list.
+// below `progress`; other domains' L1 tables, too, which map what was granted), grants in use,
+// pins, vCPU roots, GDT and LDT pages, pages that we share with the domain or work in for it,
+// FT_HELD, the deferred list.
 //
 // Frames are counted in windows, of a size for which there is memory; all tables are read once for
 // each window.
@@ -226,6 +227,34 @@ static void see_shared_pages(struct audit *a)
         found_page(a, d->pirqs->eoi_map);
 }
 
+static void see_grant(void *ctx, const struct grant_use *u)
+{
+    if (u->writers)
+        found_use(ctx, MFN(u->frame), FT_WRITABLE);
+    else
+        found_refs(ctx, MFN(u->frame), 1);
+}
+
+// An L1 table of another domain's may map our frames.
+static void see_foreign(struct audit *a, mfn_t table)
+{
+    const struct frame *f = frame_of(table);
+    u32 end = f->type & FT_VALIDATED ? (u32)ENTRIES : f->progress;
+    if (f->owner == OWNER_HV || frame_type_of(f->type) != FT_L1 ||
+        !(f->type & (FT_VALIDATED | FT_PARTIAL)))
+        return;
+    for (u32 i = 0; i < MIN(end, (u32)ENTRIES); i++) {
+        u64 pte = READ_ONCE(((const u64 *)mfn_virt(table))[i]);
+        mfn_t m = pte_mfn(pte);
+        if (!(pte & PTE_P) || !owned(a, m))
+            continue;
+        if (pte & PTE_W)
+            found_use(a, m, FT_WRITABLE);
+        else
+            found_refs(a, m, 1);
+    }
+}
+
 static void see_deferred(struct audit *a)
 {
     u64 queued = 0, length = 0;
@@ -289,7 +318,10 @@ static void audit_window(struct audit *a)
     for (u64 i = 0; i < frame_count; i++)
         if (owned(a, MFN(i)))
             see_frame(a, MFN(i));
+        else
+            see_foreign(a, MFN(i));
     see_vcpus(a);
+    grant_visit_uses(a->d, see_grant, a);
     see_shared_pages(a);
     see_deferred(a);
     for (u64 i = a->first; i < end; i++)

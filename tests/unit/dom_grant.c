@@ -38,11 +38,10 @@ void shared_page_free(void *page)
 
 static int setup(void **state)
 {
-    options.gnttab_max_frames = 20;
     options.gnttab_max_version = 2;
     pages_left = -1;
     memset(&dom, 0, sizeof(dom));
-    return grant_init(&dom);
+    return grant_init(&dom, 20, 4);
 }
 
 static int teardown(void **state)
@@ -106,16 +105,16 @@ static void test_no_memory(void **state)
 
 static void test_init_without_memory(void **state)
 {
-    for (int n = 0; n < 3; n++) {
+    for (int n = 0; n < 4; n++) {
         struct domain d = {0};
         fake_heap_fail_after(n);
-        assert_int_equal(grant_init(&d), -ENOMEM);
+        assert_int_equal(grant_init(&d, 20, 4), -ENOMEM);
         assert_null(d.grant);
     }
     fake_heap_fail_after(-1);
     struct domain d = {0};
     pages_left = 0;
-    assert_int_equal(grant_init(&d), -ENOMEM);
+    assert_int_equal(grant_init(&d, 20, 4), -ENOMEM);
     assert_null(d.grant);
 }
 

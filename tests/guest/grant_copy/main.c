@@ -3,8 +3,6 @@
 //
 // xen ABI: grant_table.h struct gnttab_copy: source and destination by frame need DOMID_SELF; a
 // copy must stay within a page on both sides (GNTST_bad_copy_arg); each element has its own status.
-//
-// WIRT: skip grant mapping and copying come with the second domain (issue 3 of the tracker)
 #include "lib/guest.h"
 
 const char test_title[] = "grant copy by frame";

@@ -5,8 +5,6 @@
 // GTF_writing while it is mapped; a read-only grant cannot be mapped writable; bad references,
 // handles and addresses give their own status; a mapping through a grant can only be undone by its
 // handle.
-//
-// WIRT: skip grant mapping and copying come with the second domain (issue 3 of the tracker)
 #include "lib/guest.h"
 
 const char test_title[] = "grant map and unmap";

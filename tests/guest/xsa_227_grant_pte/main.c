@@ -4,8 +4,6 @@
 // Class: the address of an entry is used although it is not 8-byte aligned or not in a page table;
 // or an error path keeps the references it took. What must hold: such a mapping fails, no entry
 // changes, and afterwards the granted page is as free as before (it can become a page table).
-//
-// WIRT: skip grant mapping and copying come with the second domain (issue 3 of the tracker)
 #include "lib/guest.h"
 
 const char test_title[] = "grant mappings into bad places";
