@@ -12,6 +12,7 @@ import shutil
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -42,8 +43,9 @@ class Machine:
 
     def __init__(self, lab, *, hv=None, hv_args="dom0_mem=1024M", kernel=None, kernel_args="quiet", initrd=None,
                  machine="q35", cpu="qemu64", cpus=1, mem=2048, firmware="direct", protocol="multiboot2",
-                 devices=(), noreboot=True, disaster=DISASTER, modules="kernel initrd"):
+                 devices=(), noreboot=True, disaster=DISASTER, modules="kernel initrd", echo=False):
         self.lab, self.firmware, self.protocol, self.modules = lab, firmware, protocol, modules
+        self.echo = echo  # the console also to standard output
         self.hv = hv or lab.hv
         self.hv_args = f"{HV_ARGS} {'noreboot ' if noreboot else ''}{hv_args}"
         self.kernel = kernel or lab.image("current") + "/vmlinuz"
@@ -131,6 +133,9 @@ class Machine:
         self.console += data
         self.log.write(data)
         self.log.flush()
+        if self.echo:
+            sys.stdout.buffer.write(data)
+            sys.stdout.flush()
         return bool(data)
 
     def _drain(self):

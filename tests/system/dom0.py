@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: MIT
+"""A dom0 with Debian's unmodified Xen tools, booted without systemd (see dom0/init) to run one
+script and power off. It shares the folder build/system-logs/NAME.lab with the host: the script and
+what it needs go in, logs come out."""
+
+import os
+import shutil
+
+from machine import Machine
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+BOOT = 60  # seconds to the first command
+
+
+class Dom0(Machine):
+    """`commands` is a bash script. Its first line runs when the tools are up."""
+
+    def __init__(self, lab, commands, *, variant="tools", guest_disk=False, cpus=1, mem=3072, kernel_args="",
+                 hv_args="dom0_mem=1024M", devices=(), **machine):
+        image = lab.image(variant)
+        self.share = lab.log_path()[:-len(".log")] + ".lab"
+        disks = [image] + ([lab.image("guest")] if guest_disk else [])
+        options = ["-virtfs", f"local,path={self.share},mount_tag=lab,security_model=none,id=lab"]
+        for disk in disks:
+            options += ["-drive", f"file={disk}/disk.img,format=raw,if=virtio,snapshot=on"]
+        super().__init__(lab, kernel=image + "/vmlinuz", initrd=lab.busybox(variant), cpus=cpus, mem=mem,
+                         kernel_args=f"quiet {kernel_args} -- exec lab", hv_args=hv_args,
+                         devices=(*options, *devices), **machine)
+        self._fill(lab, commands, variant)
+
+    def _fill(self, lab, commands, variant):
+        shutil.rmtree(self.share, ignore_errors=True)
+        shutil.copytree(HERE + "/dom0", self.share)
+        shutil.copy(lab.busybox(variant, "guest"), self.share + "/guest.img")
+        shutil.copy(lab.guest_kernel(variant), self.share + "/guest.elf")
+        with open(self.share + "/commands", "w") as file:
+            file.write(commands)
