@@ -4,8 +4,6 @@
 // xen ABI: domctl.h setvcpucontext, getvcpucontext; arch-x86/xen.h struct vcpu_guest_context. The
 // registers, callbacks, trap table, descriptor frames, debug registers, bases and page-table root
 // of a vCPU can be read while it is paused.
-//
-// WIRT: skip domctl comes with the control interface
 #include "lib/domu.h"
 
 const char test_title[] = "vCPU contexts of another domain";

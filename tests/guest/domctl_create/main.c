@@ -4,8 +4,6 @@
 // xen ABI: domctl.h struct xen_domctl_createdomain: flags and options beyond their _MAX, a number
 // in use, limits out of range; "If it is specified as an invalid value (0 or >=
 // DOMID_FIRST_RESERVED), an id is auto-allocated and returned". A PV domain has no HVM features.
-//
-// WIRT: skip domctl comes with the control interface
 #include "lib/domu.h"
 
 const char test_title[] = "creating and destroying domains";

@@ -4,8 +4,6 @@
 //
 // xen ABI: domctl.h struct xen_domctl_getdomaininfo, xen_domctl_getvcpuinfo, setdomainhandle,
 // setdebugging; sysctl.h getdomaininfolist.
-//
-// WIRT: skip domctl comes with the control interface
 #include "lib/domu.h"
 
 const char test_title[] = "what dom0 is told about domains";

@@ -5,8 +5,6 @@
 // current_reservation, maximum_reservation, maximum_gpfn, claim_pages. A domain gets no more than
 // its max_mem; the calls give the number of extents done, or how many pages; claims are kept until
 // they are used or given back.
-//
-// WIRT: skip domctl comes with the control interface
 #include "lib/domu.h"
 
 const char test_title[] = "reservations and limits of another domain";

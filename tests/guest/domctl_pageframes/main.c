@@ -4,8 +4,6 @@
 // xen ABI: domctl.h struct xen_domctl_getpageframeinfo3: an array of frames is replaced by types in
 // the high bits, XTAB for what is not the domain's; "Both value `num' and `array' may get modified
 // by the hypercall to allow preemption".
-//
-// WIRT: skip domctl comes with the control interface
 #include "lib/domu.h"
 
 const char test_title[] = "types of another domain's frames";

@@ -4,8 +4,6 @@
 // xen ABI: domctl.h. A new domain is paused once; a paused one makes no progress, keeps its events
 // for later, and says so in getdomaininfo; an unpause without a pause is -EINVAL; dom0 cannot pause
 // itself.
-//
-// WIRT: skip domctl comes with the control interface
 #include "lib/domu.h"
 
 const char test_title[] = "pausing domains";

@@ -4,8 +4,6 @@
 // xen ABI: domctl.h max_vcpus "must match the value passed to XEN_DOMCTL_createdomain",
 // set/getvcpuaffinity (hard and soft maps, and what is effective), nodeaffinity; vcpu.h initialise
 // and up used by the domain itself.
-//
-// WIRT: skip domctl comes with the control interface
 #include "lib/domu.h"
 
 const char test_title[] = "vCPUs of another domain";

@@ -4,8 +4,6 @@
 // xen ABI: domctl.h destroydomain, getdomaininfo XEN_DOMINF_dying; a mapped frame (foreign mapping
 // or grant) keeps its contents; an event channel does not hold a domain. A dying domain can be
 // neither started nor filled.
-//
-// WIRT: skip domctl comes with the control interface
 #include "lib/domu.h"
 
 const char test_title[] = "dying domains";

@@ -3,8 +3,6 @@
 // leaves.
 //
 // xen ABI: event_channel.h alloc_unbound, bind_interdomain, send, status, close, reset, bind_vcpu.
-//
-// WIRT: skip domctl comes with the control interface
 #include "lib/domu.h"
 
 const char test_title[] = "event channels between domains";

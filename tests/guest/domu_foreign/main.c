@@ -4,8 +4,6 @@
 // xen ABI: xen.h mmu_update "FD, PFD", update_va_mapping_otherdomain, mmuext_op; memory.h
 // "Unprivileged domains can specify only DOMID_SELF"; event_channel.h "only a privileged domain may
 // specify another than DOMID_SELF"; grant_table.h setup_table, query_size.
-//
-// WIRT: skip domctl comes with the control interface
 #include "lib/domu.h"
 
 const char test_title[] = "a domU reaching for other domains";

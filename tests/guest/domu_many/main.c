@@ -3,8 +3,6 @@
 // touch the others.
 //
 // xen ABI: domctl.h; sched.h yield and block; vcpu.h get_runstate_info.
-//
-// WIRT: skip domctl comes with the control interface
 #include "lib/domu.h"
 
 const char test_title[] = "several domains at once";

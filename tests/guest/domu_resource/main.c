@@ -4,8 +4,6 @@
 //
 // xen ABI: memory.h struct xen_mem_acquire_resource: "frame_list will be populated with the MFNs of
 // the resource"; nr_frames 0 without a list asks for the size; pad must be zero.
-//
-// WIRT: skip domctl comes with the control interface
 #include "lib/domu.h"
 
 const char test_title[] = "another domain's grant table";

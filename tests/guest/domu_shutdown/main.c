@@ -5,8 +5,6 @@
 // (XEN_DOMINF_shutdown and the code), resumedomain, subscribe "if the domain suspends ... this
 // event channel will be notified, instead of VIRQ_DOM_EXC"; VIRQ_DOM_EXC for every other end and
 // for death.
-//
-// WIRT: skip domctl comes with the control interface
 #include "lib/domu.h"
 
 const char test_title[] = "shutdown of another domain";
