@@ -192,10 +192,10 @@ const struct hc_op hc_grant_ops[] = {
 
 const struct hc_batch_op hc_grant_batch_ops[] = {
     ARRAY_OP(map_grant_ref, map, "grant_map"),
-    ARRAY_OP(unmap_grant_ref, unmap, "grant_map"),
-    ARRAY_OP(unmap_and_replace, replace, "grant_map"),
+    ARRAY_OP(unmap_grant_ref, unmap, "grant_domu"),
+    ARRAY_OP(unmap_and_replace, replace, "grant_replace"),
     ARRAY_OP(copy, copy, "grant_copy"),
-    ARRAY_OP(swap_grant_ref, swap, "grant_table"),
+    ARRAY_OP(swap_grant_ref, swap, "grant_swap"),
 };
 // clang-format on
 
