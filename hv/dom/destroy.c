@@ -32,7 +32,7 @@ void domain_send_virq(u32 virq)
     evtchn_send_global_virq(d ? d : dom0, virq);
 }
 
-int domain_set_virq_handler(struct domain *d, u32 virq)
+void domain_set_virq_handler(struct domain *d, u32 virq)
 {
     struct domain *new = d == dom0 ? NULL : d;
     if (new)
@@ -40,7 +40,6 @@ int domain_set_virq_handler(struct domain *d, u32 virq)
     struct domain *old = __atomic_exchange_n(&virq_handler[virq], new, __ATOMIC_ACQ_REL);
     if (old)
         domain_put(old);
-    return 0;
 }
 
 static void drop_virq_handlers(struct domain *d)

@@ -33,6 +33,7 @@ static struct domain *new_domain(const struct domain_config *c, dom_id_t id)
     d->privileged = c->privileged;
     d->flags = c->flags;
     d->ssidref = c->ssidref;
+    d->weight = WEIGHT_DEFAULT;
     d->vcpu_count = c->vcpus;
     d->frames_max = c->frames_max;
     memcpy(d->handle, c->handle, sizeof(d->handle));

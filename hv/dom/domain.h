@@ -58,7 +58,7 @@ struct vcpu {
     struct pv_vcpu pv; // last: its end is a page that is seldom touched
 };
 
-enum { DOMAIN_WATCHDOGS = 2 };
+enum { DOMAIN_WATCHDOGS = 2, WEIGHT_DEFAULT = 256, WEIGHT_MIN = 1 };
 
 enum domain_state { DOMAIN_RUNNING, DOMAIN_SHUTDOWN, DOMAIN_DYING };
 
@@ -105,6 +105,7 @@ struct domain {
     u64 claimed;               // [LOCK_CLAIM] frames set aside for it
     spinlock_t frames_lock;    // LOCK_OWNED
     u32 first_frame;           // [frames_lock] the frames of its reservation: list head + 1
+    u32 weight;                // [a] its share of the CPUs against others', 256 at first
     u64 vm_assist;             // [a] VMASST bits
     u32 deferred;              // [m] frames whose invalidation is under way: list head + 1
     struct cpumask dirty;      // [a] CPUs that may cache its translations
@@ -189,8 +190,8 @@ NODISCARD int domain_destroy(struct domain *d);
 bool domain_may_use(struct domain *d, const struct ranges *set, u64 first, u64 n);
 // Sends a global VIRQ to the domain that handles it: dom0, unless another was named.
 void domain_send_virq(u32 virq);
-// -EBUSY: the VIRQ has a handler other than dom0 that lives.
-NODISCARD int domain_set_virq_handler(struct domain *d, u32 virq);
+// d is to handle a global VIRQ from now on.
+void domain_set_virq_handler(struct domain *d, u32 virq);
 // Recounts the uses of d's frames (mmu_audit) and its handles (grant_audit) while its vCPUs, except
 // the current one, are stopped. No lock may be held.
 void domain_audit(struct domain *d);

@@ -376,7 +376,7 @@ int evtchn_bind_interdomain(struct domain *ld, struct domain *rd, port_t rport, 
 }
 
 // xen.h, "V." and "G." in the list of VIRQs; what has no letter is global.
-static bool virq_is_global(u32 virq)
+bool evtchn_virq_is_global(u32 virq)
 {
     return virq != VIRQ_TIMER && virq != VIRQ_DEBUG && virq != VIRQ_XENOPROF && virq != VIRQ_XENPMU;
 }
@@ -400,7 +400,7 @@ static int bind_virq_slot(struct vcpu *v, u32 virq, u32 *slot, port_t *port)
 
 int evtchn_bind_virq(struct domain *d, u32 virq, u32 vcpu, port_t *port)
 {
-    if (virq >= NR_VIRQS || (virq_is_global(virq) && vcpu != 0))
+    if (virq >= NR_VIRQS || (evtchn_virq_is_global(virq) && vcpu != 0))
         return -EINVAL;
     struct vcpu *v = evtchn_vcpu(d, vcpu);
     if (!v)
@@ -490,7 +490,7 @@ static int bind_vcpu(struct domain *d, struct evtchn *e, struct vcpu *v)
 {
     enum evtchn_state state = state_of(e);
     bool movable = state == EVTCHN_UNBOUND || state == EVTCHN_INTERDOMAIN || state == EVTCHN_PIRQ ||
-                   (state == EVTCHN_VIRQ && virq_is_global(e->u.virq));
+                   (state == EVTCHN_VIRQ && evtchn_virq_is_global(e->u.virq));
     if (!movable)
         return -EINVAL;
     WRITE_ONCE(e->notify_vcpu, (u8)v->id.v);
@@ -517,7 +517,7 @@ int evtchn_bind_vcpu(struct domain *d, port_t port, u32 vcpu)
 
 static void unbind_virq(struct domain *d, const struct evtchn *e)
 {
-    struct vcpu *v = evtchn_vcpu(d, virq_is_global(e->u.virq) ? 0 : e->notify_vcpu);
+    struct vcpu *v = evtchn_vcpu(d, evtchn_virq_is_global(e->u.virq) ? 0 : e->notify_vcpu);
     WRITE_ONCE(v->ev.virq_port[e->u.virq], 0);
 }
 
@@ -687,8 +687,8 @@ static void audit_port(struct domain *d, port_t port)
                pe->u.peer.port.v != port.v);
         break;
     case EVTCHN_VIRQ:
-        BUG_ON(d->vcpu[virq_is_global(e->u.virq) ? 0 : e->notify_vcpu]->ev.virq_port[e->u.virq] !=
-               port.v);
+        BUG_ON(d->vcpu[evtchn_virq_is_global(e->u.virq) ? 0 : e->notify_vcpu]
+                   ->ev.virq_port[e->u.virq] != port.v);
         break;
     case EVTCHN_PIRQ:
         BUG_ON(*pirq_slot(d, e->u.pirq) != port.v);

@@ -156,7 +156,8 @@ void evtchn_fifo_visit_frames(const struct domain *d, void (*fn)(void *ctx, cons
 
 // For the hypervisor itself. They take at most LOCK_FIFO and what vcpu_notify_events takes; the
 // caller holds no lock above LOCK_EVTCHN and a reference to the domain. Any context.
-void evtchn_send_virq(struct vcpu *v, u32 virq);          // per-vCPU VIRQs; unbound: nothing
+void evtchn_send_virq(struct vcpu *v, u32 virq); // per-vCPU VIRQs; unbound: nothing
+bool evtchn_virq_is_global(u32 virq);
 void evtchn_send_global_virq(struct domain *d, u32 virq); // unbound: nothing
 bool evtchn_send_pirq(struct domain *d, u32 pirq);        // false: not bound
 port_t evtchn_pirq_port(struct domain *d, u32 pirq);      // PORT(0): not bound

@@ -125,6 +125,7 @@ static long unpause(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
     (void)op;
     if (d == cur->dom || d->ctl_pauses == 0)
         return -EINVAL;
+    domain_update_wallclock(d); // the builder may have wiped the page since
     d->ctl_pauses--;
     domain_unpause(d);
     return 0;
@@ -222,8 +223,12 @@ static long subscribe(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 
 static long set_virq_handler(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 {
+    u32 virq = op->u.set_virq_handler.virq;
     (void)cur;
-    return domain_set_virq_handler(d, op->u.set_virq_handler.virq);
+    if (virq >= NR_VIRQS || !evtchn_virq_is_global(virq))
+        return -EINVAL;
+    domain_set_virq_handler(d, virq);
+    return 0;
 }
 
 // --- time, width, nodes ---
@@ -254,6 +259,8 @@ static long settscinfo(struct vcpu *cur, struct domain *d, struct xen_domctl *op
     u32 mode = op->u.tsc_info.tsc_mode;
     if (d == cur->dom)
         return -EINVAL;
+    if (mode > TSC_MODE_NATIVE)
+        return -EINVAL;
     if (mode != TSC_MODE_DEFAULT && mode != TSC_MODE_NATIVE)
         return -EOPNOTSUPP; // reading the TSC is not emulated
     d->tsc_mode = (u8)mode;
@@ -271,6 +278,29 @@ static long get_address_size(struct vcpu *cur, struct domain *d, struct xen_domc
     (void)cur, (void)d;
     op->u.address_size.size = 64;
     return 0;
+}
+
+// Guests' weights are Credit2's, by which the tools know our scheduler (docs/scheduling.md).
+static long scheduler_op(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
+{
+    struct xen_domctl_scheduler_op *a = &op->u.scheduler_op;
+    struct xen_domctl_sched_credit2 *p = &a->u.credit2;
+    (void)cur;
+    if (a->sched_id != XEN_SCHEDULER_CREDIT2)
+        return -EINVAL;
+    switch (a->cmd) {
+    case XEN_DOMCTL_SCHEDOP_getinfo:
+        *p = (struct xen_domctl_sched_credit2){.weight = (u16)d->weight};
+        return 0;
+    case XEN_DOMCTL_SCHEDOP_putinfo:
+        if (p->cap != 0 && p->cap != UINT16_MAX)
+            return -EOPNOTSUPP;
+        if (p->weight)
+            WRITE_ONCE(d->weight, p->weight);
+        return 0;
+    default:
+        return -EINVAL;
+    }
 }
 
 static long set_target(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
@@ -303,6 +333,7 @@ const struct hc_domctl_op hc_domctl_ops[] = {
     OP(getvcpucontext, DOMCTL_OUT, domctl_getvcpucontext, NULL),
     OP(getvcpuinfo, DOMCTL_OUT, domctl_getvcpuinfo, NULL),
     OP(max_vcpus, DOMCTL_IN, domctl_max_vcpus, NULL),
+    OP(scheduler_op, DOMCTL_OUT, scheduler_op, NULL),
     OP(setdomainhandle, DOMCTL_IN, setdomainhandle, NULL),
     OP(setdebugging, DOMCTL_IN, setdebugging, NULL),
     OP(hypercall_init, DOMCTL_IN, domctl_hypercall_init, NULL),
@@ -313,6 +344,10 @@ const struct hc_domctl_op hc_domctl_ops[] = {
     OP(get_address_size, DOMCTL_OUT, get_address_size, NULL),
     OP(set_ext_vcpucontext, DOMCTL_IN, domctl_set_ext_vcpucontext, NULL),
     OP(get_ext_vcpucontext, DOMCTL_OUT, domctl_get_ext_vcpucontext, NULL),
+    OP(setvcpuextstate, DOMCTL_IN, domctl_setvcpuextstate, NULL),
+    OP(getvcpuextstate, DOMCTL_OUT, domctl_getvcpuextstate, NULL),
+    OP(set_vcpu_msrs, DOMCTL_IN, domctl_set_vcpu_msrs, NULL),
+    OP(get_vcpu_msrs, DOMCTL_OUT, domctl_get_vcpu_msrs, NULL),
     OP(set_target, DOMCTL_IN, set_target, NULL),
     OP(gettscinfo, DOMCTL_OUT, gettscinfo, NULL),
     OP(settscinfo, DOMCTL_IN, settscinfo, NULL),

@@ -3,8 +3,8 @@
 #include "abi/errno.h"
 #include "hc/continue.h"
 #include "hc/domctl.h"
-#include "io/ioapic.h"
 #include "io/mmio.h"
+#include "io/pirq.h"
 #include "io/ports.h"
 #include "mm/frame.h"
 #include "pv/mmu.h"
@@ -100,16 +100,17 @@ long domctl_ioport_permission(struct vcpu *cur, struct domain *d, struct xen_dom
     (void)cur;
     if (a->nr_ports == 0 || a->first_port >= PORTS || a->nr_ports > PORTS - a->first_port)
         return -EINVAL;
+    if (!ports_permitted((u16)a->first_port, a->nr_ports))
+        return -EPERM;
     return grant_range(d, &d->io_ports, a->first_port, a->nr_ports, a->allow_access);
 }
 
 long domctl_irq_permission(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 {
     const struct xen_domctl_irq_permission *a = &op->u.irq_permission;
-    (void)cur;
     if (a->pirq >= EVTCHN_PIRQ_END)
         return -EINVAL;
-    if (!ioapic_has_gsi(a->pirq))
+    if (!pirq_is_mapped(cur->dom, a->pirq))
         return -EPERM;
     return grant_range(d, &d->io_irqs, a->pirq, 1, a->allow_access);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The domctls about vCPUs: contexts, affinity, information. Source: <xen/domctl.h>.
 #include "abi/errno.h"
+#include "cpu/cpu.h"
 #include "cpu/x86.h"
 #include "hc/domctl.h"
 #include "hc/bitmap.h"
@@ -118,6 +119,85 @@ long domctl_get_ext_vcpucontext(struct vcpu *cur, struct domain *d, struct xen_d
     return 0;
 }
 
+// The extended state is XCR0, as it is and as it ever was, and the XSAVE area.
+struct ext_state {
+    u64 xcr0, xcr0_accum;
+};
+
+static u64 ext_state_size(void)
+{
+    return cpu_features.xsave ? sizeof(struct ext_state) + cpu_features.xsave_size : 0;
+}
+
+long domctl_getvcpuextstate(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
+{
+    struct xen_domctl_vcpuextstate *a = &op->u.vcpuextstate;
+    struct vcpu *v = vcpu_of(d, a->vcpu);
+    u64 size = ext_state_size();
+    if (!v)
+        return -ESRCH;
+    if (d == cur->dom)
+        return -EINVAL;
+    if (a->size == 0 || size == 0) {
+        a->size = size;
+        a->xfeature_mask = cpu_features.xcr0_mask;
+        return 0;
+    }
+    if (a->size != size || a->xfeature_mask != cpu_features.xcr0_mask)
+        return -EINVAL;
+    struct ext_state head = {v->pv.xcr0, cpu_features.xcr0_mask};
+    domctl_hold_still(d);
+    long rc = guest_copy_out(GUEST_HANDLE(a->buffer), &head, sizeof(head));
+    if (rc == 0)
+        rc = guest_copy_out(guest_ptr_add(GUEST_HANDLE(a->buffer), sizeof(head)), v->pv.fpu,
+                            cpu_features.xsave_size);
+    domain_unpause(d);
+    return rc;
+}
+
+long domctl_setvcpuextstate(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
+{
+    const struct xen_domctl_vcpuextstate *a = &op->u.vcpuextstate;
+    struct vcpu *v = vcpu_of(d, a->vcpu);
+    struct ext_state head;
+    if (!v)
+        return -ESRCH;
+    if (d == cur->dom || a->size == 0 || a->size != ext_state_size())
+        return -EINVAL;
+    u8 *area = heap_alloc(MAX(cpu_features.xsave_size, PAGE_SIZE));
+    if (!area)
+        return -ENOMEM;
+    long rc = guest_copy_in(&head, GUEST_HANDLE(a->buffer), sizeof(head));
+    if (rc == 0)
+        rc = guest_copy_in(area, guest_ptr_add(GUEST_HANDLE(a->buffer), sizeof(head)),
+                           cpu_features.xsave_size);
+    if (rc == 0) {
+        domctl_hold_still(d);
+        rc = pv_set_xsave(v, head.xcr0, area);
+        domain_unpause(d);
+    }
+    heap_free(area);
+    return rc;
+}
+
+// PV guests have no MSRs of their own that outlive a move.
+long domctl_get_vcpu_msrs(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
+{
+    if (d == cur->dom)
+        return -EINVAL;
+    if (!vcpu_of(d, op->u.vcpu_msrs.vcpu))
+        return -ESRCH;
+    op->u.vcpu_msrs.msr_count = 0;
+    return 0;
+}
+
+long domctl_set_vcpu_msrs(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
+{
+    if (!vcpu_of(d, op->u.vcpu_msrs.vcpu))
+        return -ESRCH;
+    return d == cur->dom || op->u.vcpu_msrs.msr_count ? -EINVAL : 0;
+}
+
 // --- what it does ---
 
 long domctl_getvcpuinfo(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
@@ -144,7 +224,7 @@ long domctl_sendtrigger(struct vcpu *cur, struct domain *d, struct xen_domctl *o
         return -ENOSYS; // the others are for HVM guests
     struct vcpu *v = vcpu_of(d, op->u.sendtrigger.vcpu);
     if (!v)
-        return op->u.sendtrigger.vcpu < d->vcpu_count ? -ESRCH : -EINVAL;
+        return -ESRCH;
     v->pv.nmi_pending = true;
     vcpu_notify_events(v);
     return 0;

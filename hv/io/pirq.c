@@ -373,6 +373,12 @@ static int unmap(struct domain *d, struct pirq *p)
     return -EINVAL;
 }
 
+bool pirq_is_mapped(struct domain *d, u32 pirq)
+{
+    const struct pirq *p = find(d, pirq);
+    return p && READ_ONCE(p->kind) > PIRQ_RESERVED;
+}
+
 int pirq_unmap(struct domain *d, u32 pirq)
 {
     spin_lock(&physdev_lock);

@@ -59,6 +59,7 @@ NODISCARD int pirq_map_gsi(struct domain *d, u32 gsi, int *pirq);
 NODISCARD int pirq_map_msi(struct domain *d, const struct msi_wanted *want, int *pirq);
 // A PIRQ that is bound loses its interrupt, the port stays.
 NODISCARD int pirq_unmap(struct domain *d, u32 pirq);
+bool pirq_is_mapped(struct domain *d, u32 pirq);
 // Reserves a number for a later map.
 NODISCARD int pirq_reserve(struct domain *d, enum pirq_kind kind, u32 *pirq);
 

@@ -74,7 +74,7 @@ static int get_io_leaf(struct domain *fd, u64 *pte)
     if (mmio_permitted(fd, m, *pte & PTE_W))
         return 0;
     if (!mmio_permitted(fd, m, false))
-        return -EPERM;
+        return fd->privileged ? -EPERM : -EINVAL;
     *pte &= ~(u64)PTE_W;
     return 0;
 }

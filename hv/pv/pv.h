@@ -89,6 +89,8 @@ NODISCARD int pv_set_root(struct vcpu *v, mfn_t m, bool user);
 // Reloads CR3 of the current vCPU after its roots changed.
 void pv_load_cr3(struct vcpu *v);
 void pv_fpu_init(struct vcpu *v);
+// Gives a vCPU that does not run another XCR0 and XSAVE area. -EINVAL: the processor would refuse.
+NODISCARD int pv_set_xsave(struct vcpu *v, u64 xcr0, const void *area);
 // d->vm_assist has become that: vCPUs note what they need at hand.
 void pv_vm_assist_changed(struct domain *d, u64 assists);
 // The GDT frames or the LDT of v changed: takes them over if it is the current vCPU.

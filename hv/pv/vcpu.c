@@ -253,6 +253,8 @@ void pv_load(struct vcpu *v)
     write_cr0(pv->cr0 & CR0_TS ? read_cr0() | CR0_TS : read_cr0() & ~(u64)CR0_TS);
     if (debug_active(pv))
         load_debug(pv);
+    if (unlikely(v->info->time.tsc_to_system_mul == 0)) // a new place, or wiped by the builder
+        vcpu_update_time(v);
     if (!segments_ok)
         pv_failsafe(v, &cpu_info()->regs);
     vcpu_update_runstate_area(v);
@@ -283,8 +285,8 @@ static bool context_ok(const struct vcpu_guest_context *c)
     for (u32 i = 0; i < ARRAY_SIZE(c->trap_ctxt); i++)
         if (!is_canonical(c->trap_ctxt[i].address))
             return false;
-    return is_canonical(c->fs_base) && is_canonical(c->gs_base_kernel) &&
-           is_canonical(c->gs_base_user);
+    return is_canonical(c->user_regs.rip) && is_canonical(c->fs_base) &&
+           is_canonical(c->gs_base_kernel) && is_canonical(c->gs_base_user);
 }
 
 static void set_regs(struct pv_vcpu *pv, const struct cpu_user_regs *u)
@@ -410,6 +412,21 @@ void pv_vm_assist_changed(struct domain *d, u64 assists)
     struct vcpu *v;
     for_each_vcpu (d, v)
         WRITE_ONCE(v->pv.architectural_iopl, (assists & PV_ASSIST(architectural_iopl)) != 0);
+}
+
+int pv_set_xsave(struct vcpu *v, u64 xcr0, const void *area)
+{
+    const u64 *header = (const void *)((const u8 *)area + XSAVE_HEADER);
+    u64 mask = cpu_features.xcr0_mask;
+    if (!(xcr0 & 1) || xcr0 & ~mask || header[0] & ~mask || header[1] != 0)
+        return -EINVAL; // bits that the processor has not, or a compacted area
+    for (u32 i = 2; i < 8; i++)
+        if (header[i] != 0)
+            return -EINVAL;
+    memcpy(v->pv.fpu, area, cpu_features.xsave_size);
+    *(u32 *)(void *)((u8 *)v->pv.fpu + MXCSR_OFFSET) &= 0xffff;
+    v->pv.xcr0 = xcr0;
+    return 0;
 }
 
 static void get_regs(const struct pv_vcpu *pv, struct cpu_user_regs *u)

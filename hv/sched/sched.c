@@ -232,7 +232,9 @@ static struct vcpu *steal(u32 self)
 
 static void charge(struct queue *q, struct vcpu *v)
 {
-    v->avt += time_now() - v->started;
+    u64 ran = time_now() - v->started;
+    u32 weight = READ_ONCE(v->dom->weight);
+    v->avt += weight == WEIGHT_DEFAULT ? ran : ran * WEIGHT_DEFAULT / weight;
     q->virtual_time = MAX(q->virtual_time, v->avt);
 }
 

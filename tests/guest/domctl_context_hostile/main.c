@@ -6,7 +6,6 @@
 // frames must be the domain's; selectors come out at ring 3, rflags with interrupts enabled and no
 // IOPL; a start at an address that is not canonical or not mapped crashes the domain alone.
 //
-// WIRT: skip domctl comes with the control interface
 #include "lib/domu.h"
 
 const char test_title[] = "hostile vCPU contexts";

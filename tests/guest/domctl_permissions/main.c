@@ -5,7 +5,6 @@
 // Without a permission a port reads as ones (or, without I/O privilege, faults) and a device frame
 // cannot be mapped; with it both work; dom0 may give only what it has.
 //
-// WIRT: skip domctl comes with the control interface
 #include "lib/domu.h"
 
 const char test_title[] = "permissions for ports, I/O memory and interrupts";

@@ -4,7 +4,6 @@
 // xen ABI: domctl.h settimeoffset, gettscinfo, settscinfo; xen.h struct vcpu_time_info, shared_info
 // wc_*; vcpu.h get_runstate_info, set_singleshot_timer; sched.h poll and block.
 //
-// WIRT: skip domctl comes with the control interface
 #include "lib/domu.h"
 
 const char test_title[] = "time in another domain";
