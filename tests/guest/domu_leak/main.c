@@ -92,7 +92,7 @@ void test_main(void)
 {
     unsigned int n = lives_wanted();
 
-    CHECK_EQ(lost(n), 0);
+    CHECK(lost(n) < vcpu_count()); // one for each other CPU, once
     // The oracle loses some hundred bytes for each vCPU but the first; a page from one of the
     // stages would be n / STAGES of them.
     many_vcpus = true;

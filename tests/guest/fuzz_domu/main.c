@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: MIT
+// A domU makes random hypercalls, all of them: it may crash itself, but neither the hypervisor nor
+// dom0 nor the domain beside it, and when it is destroyed nothing is left.
+//
+// The calls are those of fuzz_hypercalls, aimed as well at frames and domains that are not its own.
+// It is started again, with another seed, until "calls=N" were made (20000 if nothing is said).
+// After each life dom0 looks at its own memory and at the neighbour's, and that all frames came
+// back. The seed is printed; "seed=N" repeats a run.
+//
+// WIRT: skip domctl comes with the control interface
+// LONG: calls=1000000
+#include "fuzz_hypercalls/generate.h"
+
+const char test_title[] = "random hypercalls of a domU";
+
+#define CALLS_OF_ONE 4000
+
+static volatile uint64_t calls, good;
+static uint64_t seed;
+static _Alignas(4096) char secret[4096];
+
+static bool go_on(struct frame *f)
+{
+    if (f->vector == X86_DB || f->vector == X86_NM)
+        return true;
+    trap_hook = NULL;
+    hc_set_trap_table(NULL); // its tables or text are gone: the lawful end
+    return false;
+}
+
+static void prepare(void)
+{
+    trap_hook = go_on;
+    arena = page_alloc(); // sixteen pages and a hole
+    for (unsigned int i = 1; i < 16; i++)
+        page_alloc();
+    REQUIRE(hc_update_va_mapping(page_alloc(), 0, UVMF_INVLPG) == 0);
+    ro = table_alloc();
+    window = page_alloc();
+    for (unsigned int i = 0; i < 7; i++)
+        page_alloc();
+    for (unsigned int i = 0; i < POOL; i++)
+        pool[i] = pfn_to_mfn(pfn_alloc_unmapped());
+}
+
+static void batch(void)
+{
+    static struct multicall_entry call[8];
+    unsigned int n = 1 + (unsigned int)pick(8);
+
+    for (unsigned int i = 0; i < n; i++) {
+        unsigned int nr;
+        uint64_t a[5];
+
+        rw = arena + 2 * PAGE_SIZE * i;
+        generate(&nr, a);
+        call[i].op = nr;
+        for (unsigned int k = 0; k < 5; k++)
+            call[i].args[k] = a[k];
+    }
+    rw = arena + 14 * PAGE_SIZE;
+    hc_multicall(call, n);
+    calls += n;
+}
+
+static void guest(void)
+{
+    prepare();
+    rw = arena + 14 * PAGE_SIZE;
+    while (calls < CALLS_OF_ONE) {
+        unsigned int nr;
+        uint64_t a[5];
+
+        if (pick(16) == 0) {
+            batch();
+            continue;
+        }
+        generate(&nr, a);
+        calls++;
+        good += hypercall(nr > 63 ? 63 : nr, a[0], a[1], a[2], a[3], a[4]) >= 0;
+        if (calls % 64 == 0) {
+            hc_set_debugreg(7, 0x400);
+            hc_fpu_taskswitch(0);
+            vcpu_info()->evtchn_upcall_mask = 1;
+        }
+    }
+}
+
+static void neighbour(void)
+{
+    CHECK_EQ(memcmp(secret, "neighbour", 9), 0);
+}
+
+static uint64_t number(const char *name, uint64_t otherwise)
+{
+    uint64_t n = 0;
+
+    for (const char *arg = (const char *)start_info->cmd_line; *arg; arg++) {
+        if (!str_starts(arg, name))
+            continue;
+        for (arg += strlen(name); *arg >= '0' && *arg <= '9'; arg++)
+            n = n * 10 + (uint64_t)(*arg - '0');
+        return n;
+    }
+    return otherwise;
+}
+
+static uint64_t sum_of(struct domu *d)
+{
+    static uint64_t copy[512];
+    uint64_t sum = 0;
+
+    for (unsigned int pfn = 0; pfn < d->nr_pfns; pfn++) {
+        if (d->p2m[pfn] == INVALID_PFN)
+            continue;
+        domu_peek(d, pfn_to_va(pfn), copy, sizeof(copy));
+        for (unsigned int i = 0; i < 512; i++)
+            sum = sum * 31 + copy[i];
+    }
+    return sum;
+}
+
+static void aim(struct domu *victim)
+{
+    unsigned int i = 0;
+
+    peer = pick(2) ? victim->id : 0;
+    targets[i++] = victim->p2m[DOMU_L4];
+    targets[i++] = victim->p2m[DOMU_L4 + 3];
+    targets[i++] = victim->p2m[victim->nr_pfns - 1];
+    targets[i++] = victim->shared_info;
+    targets[i++] = va_to_mfn(kernel_l4());
+    targets[i++] = va_to_mfn(secret);
+    targets[i++] = va_to_mfn((void *)guest);
+    targets[i++] = start_info->shared_info >> 12;
+    targets[i++] = 0xfee00; // the local APIC
+    targets[i++] = 0xb8;
+    while (i < TARGETS)
+        targets[i++] = pick(FRAMES); // the hypervisor's, most likely
+}
+
+void test_main(void)
+{
+    uint64_t want = number("calls=", 20000), total = 0, succeeded = 0, before, sum;
+    unsigned int lives = 0, crashes = 0;
+    struct domu *victim;
+
+    seed = number("seed=", rdtsc()) | 1;
+    printk("seed=%lu\n", seed);
+    wild = true;
+    memcpy(secret, "neighbour", 9);
+    victim = domu_create(neighbour);
+    memcpy(secret, "dom0's", 7);
+    rng = seed;
+    REQUIRE(domu_destroy(domu_create(neighbour)) == 0);
+    before = free_pages_settled();
+    sum = sum_of(victim);
+    while (total < want) {
+        aim(victim);
+        calls = good = 0;
+        struct domu *d = domu_create_with(&(struct domu_config){.main = guest, .arena = 64});
+        rnd(); // the next one has another seed
+        CHECK_RC(domu_unpause(d), 0);
+        int reason = domu_wait(d);
+        uint64_t n = 0, ok = 0;
+        if (reason != SHUTDOWN_crash && reason != SHUTDOWN_poweroff)
+            printk("life %u ended with %d\n", lives, reason);
+        domu_peek(d, (void *)&calls, &n, sizeof(n));
+        domu_peek(d, (void *)&good, &ok, sizeof(ok));
+        if (n <= CALLS_OF_ONE + 8) {
+            total += n;
+            succeeded += ok;
+        }
+        lives++;
+        crashes += reason == SHUTDOWN_crash;
+        CHECK_RC(domu_destroy(d), 0);
+        REQUIRE(!domain_exists(d->id));
+        CHECK_EQ(memcmp(secret, "dom0's", 7), 0);
+        CHECK_EQ(sum_of(victim), sum);
+        if (lives > 100 + want / 50)
+            break;
+    }
+    printk("%lu calls in %u lives: %lu good, %u crashes\n", total, lives, succeeded, crashes);
+    CHECK(total >= want);
+    CHECK(succeeded > 0);
+    uint64_t after = free_pages_settled();
+    printk("%lu pages before, %lu after\n", before, after);
+    CHECK(after + 16 + lives / 8 >= before);
+    CHECK_RC(domu_unpause(victim), 0);
+    CHECK_EQ(domu_wait(victim), SHUTDOWN_poweroff);
+    CHECK_RC(domu_destroy(victim), 0);
+}
