@@ -6,7 +6,6 @@
 // commands are -ENOSYS (-EOPNOTSUPP is taken as well), unknown domains -ESRCH. getdomaininfo of
 // dom0 and physinfo agree with what the guest knows of itself.
 //
-// WIRT: skip domctl and sysctl come with the control interface (issue 3 of the tracker)
 #include "lib/guest.h"
 #include <xen/domctl.h>
 

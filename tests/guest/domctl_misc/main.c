@@ -4,7 +4,6 @@
 //
 // xen ABI: domctl.h, each at its structure.
 //
-// WIRT: skip domctl comes with the control interface
 #include "lib/domu.h"
 
 const char test_title[] = "smaller controls over another domain";
