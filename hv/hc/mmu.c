@@ -29,9 +29,17 @@ static void put_subject(struct subject *s)
         domain_put(s->fd);
 }
 
-static struct domain *special(u16 id)
+// Whose frames `id` names. Machine frames (DOMID_IO, DOMID_XEN) are reached by number, not by
+// owner, and only by the control domain. -EPERM, -ESRCH.
+static long get_owner(struct vcpu *cur, u16 id, struct domain **out)
 {
-    return id == DOMID_IO ? &dom_io : &dom_xen;
+    bool machine = id == DOMID_IO || id == DOMID_XEN;
+    struct domain *special = id == DOMID_IO ? &dom_io : &dom_xen;
+    *out = NULL;
+    if (machine && !cur->dom->privileged)
+        return -EPERM;
+    *out = machine ? domain_get(DOM_ID(DOMID_SELF), special) : domain_get(DOM_ID(id), cur->dom);
+    return *out ? 0 : -ESRCH;
 }
 
 // The low half of `foreign` names the owner of frames, the high half (plus 1) that of the tables.
@@ -48,14 +56,10 @@ static long get_subject(struct vcpu *cur, u64 foreign, struct subject *s)
     if (!s->pt)
         return -ESRCH;
     u16 fd = (u16)foreign;
-    if (fd == DOMID_IO || fd == DOMID_XEN) // machine frames: reached by number, not by owner
-        s->fd = !cur->dom->privileged ? NULL : domain_get(DOM_ID(DOMID_SELF), special(fd));
-    else if (fd != cur->dom->id.v) // its own number is not how a domain names itself here
-        s->fd = domain_get(DOM_ID(fd), cur->dom);
-    long rc = 0;
-    if (!s->fd)
-        rc = fd == DOMID_IO || fd == DOMID_XEN ? -EPERM : -ESRCH;
-    else if ((s->pt != cur->dom || s->fd != cur->dom) && !cur->dom->privileged)
+    long rc = -ESRCH;
+    if (fd != cur->dom->id.v) // its own number is not how a domain names itself here
+        rc = get_owner(cur, fd, &s->fd);
+    if (rc == 0 && (s->pt != cur->dom || s->fd != cur->dom) && !cur->dom->privileged)
         rc = -EPERM;
     if (rc != 0) {
         put_subject(s);
@@ -232,9 +236,10 @@ long hc_update_va_mapping_otherdomain(struct vcpu *cur, u64 va, u64 val, u64 fla
     struct domain *d = cur->dom;
     if (!guest_range_ok(va, 1))
         return -EINVAL;
-    struct domain *fd = domain_get(DOM_ID((u16)domid), d);
-    if (!fd)
-        return -ESRCH;
+    struct domain *fd;
+    long err = get_owner(cur, (u16)domid, &fd);
+    if (err)
+        return err;
     int rc = fd != d && !d->privileged ? -EPERM : 0;
     if (rc == 0) {
         spin_lock(&d->mmu_lock);

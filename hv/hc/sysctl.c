@@ -91,6 +91,7 @@ static long livepatch(struct vcpu *cur, void *arg)
 
 const struct hc_op hc_sysctl_ops[] = {
     OP(readconsole,      xen_sysctl_readconsole,      HC_INOUT, readconsole,              "sysctl_console"),
+    OP(tbuf_op, xen_sysctl_tbuf_op, HC_INOUT, sysctl_tbuf_op, "sysctl_trace"),
     OP(physinfo,         xen_sysctl_physinfo,         HC_OUT,   sysctl_physinfo,          "sysctl_info"),
     OP(sched_id,         xen_sysctl_sched_id,         HC_OUT,   sysctl_sched_id,          "sysctl_sched"),
     OP(getdomaininfolist, xen_sysctl_getdomaininfolist, HC_INOUT, sysctl_getdomaininfolist, "sysctl_info"),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// sysctl: scheduler, CPU pools, and what there is of power management.
+// sysctl: scheduler, CPU pools, trace buffers, and what there is of power
+// management.
 //
 // The tools know the scheduler as Credit2, whose knobs (weight, cap, rate limit) are the ones that
 // ours has (docs/scheduling.md). All CPUs and domains are in pool 0. CPUs have two idle states, C0
@@ -8,6 +9,7 @@
 #include "hc/bitmap.h"
 #include "hc/sysctl.h"
 #include "sched/sched.h"
+#include "sched/trace.h"
 
 enum { SCHEDULER = XEN_SCHEDULER_CREDIT2, POOL = 0, CSTATES = 2 };
 
@@ -101,6 +103,37 @@ long sysctl_scheduler_op(struct vcpu *cur, void *arg)
          (limit < XEN_SYSCTL_SCHED_RATELIMIT_MIN || limit > XEN_SYSCTL_SCHED_RATELIMIT_MAX)))
         return -EINVAL;
     return limit ? -EOPNOTSUPP : 0;
+}
+
+// --- trace buffers ---
+
+long sysctl_tbuf_op(struct vcpu *cur, void *arg)
+{
+    struct xen_sysctl_tbuf_op *a = arg;
+    struct cpumask mask;
+    mfn_t frame;
+    (void)cur;
+    switch (a->cmd) {
+    case XEN_SYSCTL_TBUFOP_get_info:
+        trace_info(&frame, &a->size, &a->evt_mask);
+        a->buffer_mfn = frame.v;
+        return 0;
+    case XEN_SYSCTL_TBUFOP_set_cpu_mask:
+        if (bitmap_copy_in(&mask, &a->cpu_mask))
+            return -EFAULT;
+        trace_set_cpus(&mask);
+        return 0;
+    case XEN_SYSCTL_TBUFOP_set_evt_mask:
+        trace_set_events(a->evt_mask);
+        return 0;
+    case XEN_SYSCTL_TBUFOP_set_size:
+        return trace_set_size(a->size);
+    case XEN_SYSCTL_TBUFOP_enable:
+    case XEN_SYSCTL_TBUFOP_disable:
+        return trace_enable(a->cmd == XEN_SYSCTL_TBUFOP_enable);
+    default:
+        return -EINVAL;
+    }
 }
 
 // --- power ---

@@ -4,6 +4,7 @@
 #include "abi/errno.h"
 #include "cpu/percpu.h"
 #include "hc/continue.h"
+#include "sched/trace.h"
 
 const struct hc_row hc_table[] = {
     [__HYPERVISOR_set_trap_table] = {"set_trap_table", hc_set_trap_table, "trap_table"},
@@ -78,6 +79,7 @@ void hc_dispatch(struct vcpu *cur, struct cpu_regs *r)
         r->rax = (u64)-ENOSYS;
         return;
     }
+    TRACE(TRC_PV_HYPERCALL_V2, (u32)nr);
     long rc = fn(cur, r->rdi, r->rsi, r->rdx, r->r10, r->r8);
     if (unlikely(rc == -ERESTART_HC))
         r->rip -= SYSCALL_BYTES; // again, with the arguments as the handler left them

@@ -10,6 +10,7 @@
 #include "cpu/smp.h"
 #include "cpu/time.h"
 #include "pv/pv.h"
+#include "sched/trace.h"
 
 enum { SLICE_NS = 10000000, ALLOWANCE_NS = 2000000 };
 
@@ -35,9 +36,26 @@ static struct queue *lock_queue(struct vcpu *v)
     }
 }
 
+// In trace records: no vCPU is one of the idle domain.
+static u32 trace_dom(const struct vcpu *v)
+{
+    return v ? v->dom->id.v : DOMID_IDLE;
+}
+
+static u32 trace_vcpu(const struct vcpu *v)
+{
+    return v ? v->id.v : this_cpu()->id;
+}
+
+static u32 trace_id(const struct vcpu *v)
+{
+    return trace_dom(v) << 16 | trace_vcpu(v);
+}
+
 static void set_runstate(struct vcpu *v, int state)
 {
     u64 now = time_now();
+    TRACE(TRC_SCHED_RUNSTATE_CHANGE | (u32)v->runstate.state << 8 | (u32)state << 4, trace_id(v));
     v->runstate.time[v->runstate.state] += now - v->runstate.state_entry_time;
     v->runstate.state_entry_time = now;
     v->runstate.state = state;
@@ -141,6 +159,7 @@ void sched_clear(struct vcpu *v, u32 flags)
     bool wake = !v->flags && !v->running && !v->queued;
     u32 cpu = v->cpu;
     if (wake) {
+        TRACE(TRC_SCHED_WAKE, trace_dom(v), trace_vcpu(v));
         if (old)
             set_runstate(v, RUNSTATE_runnable);
         enqueue(q, v);
@@ -156,6 +175,7 @@ void sched_set(struct vcpu *v, u32 flags)
 {
     struct queue *q = lock_queue(v);
     v->flags |= flags;
+    TRACE(TRC_SCHED_SLEEP, trace_dom(v), trace_vcpu(v));
     if (v->queued)
         dequeue(q, v);
     if (!v->running)
@@ -293,6 +313,7 @@ void schedule(void)
         if (q->head)
             timer_set(&q->slice, time_now() + SLICE_NS);
         spin_unlock(&q->lock);
+        TRACE(TRC_SCHED_CONTINUE_RUNNING, trace_id(prev));
         return;
     }
     bool waits = prev && !prev->flags, moves = false;
@@ -300,6 +321,8 @@ void schedule(void)
         pv_save(prev);
         pv_unload(prev->dom); // before prev may run, and change its tables, elsewhere
     }
+    if (prev)
+        set_runstate(prev, waiting_state(prev));
     struct vcpu *next = q->head;
     if (next) {
         dequeue(q, next);
@@ -320,6 +343,9 @@ void schedule(void)
         next = steal(self);
     if (next)
         cpumask_clear(&idle, self);
+    if (prev != next)
+        TRACE(TRC_SCHED_SWITCH, trace_dom(prev), trace_vcpu(prev), trace_dom(next),
+              trace_vcpu(next));
     switch_to(next);
     if (moves)
         sched_clear(prev, 0); // to the queue of its new CPU
