@@ -27,12 +27,14 @@
 #define SIZE_4M    ((u64)4 << 20)
 #define SIZE_512K  ((u64)512 << 10)
 #define KEEP_BYTES ((u64)8 << 20)
-#define PT_FLAGS   (PTE_P | PTE_W | PTE_U | PTE_A | PTE_D)
+enum { GIVE_ORDER = 18 };
+#define PT_FLAGS (PTE_P | PTE_W | PTE_U | PTE_A | PTE_D)
 
 struct build {
     struct domain *d;
     const struct boot_module *kernel, *initrd;
     struct kimage k;
+    const u8 *unpacked; // the kernel, where its whole pages can become dom0's; or NULL
     u64 nr_pages;
     u64 *p2m; // [pfn] -> mfn, the hypervisor's copy while building
     u64 v_start, v_end;
@@ -79,6 +81,26 @@ static void temp_free(void *p, u64 bytes)
 {
     if (p)
         frames_free(virt_mfn(p), order_of(bytes));
+}
+
+// A large block, of which only what is asked for is kept.
+static void *temp_alloc_exactly(u64 bytes)
+{
+    void *p = temp_alloc(bytes);
+    if (p)
+        frames_add(mfn_add(virt_mfn(p), pages_of(bytes)),
+                   mfn_add(virt_mfn(p), (u64)1 << order_of(bytes)));
+    return p;
+}
+
+// Frees what has not become dom0's.
+static void temp_free_rest(void *p, u64 bytes)
+{
+    for (u64 i = 0; p && i < pages_of(bytes); i++) {
+        mfn_t m = mfn_add(virt_mfn(p), i);
+        if (frame_of(m)->owner == OWNER_HV)
+            frames_free(m, 0);
+    }
 }
 
 // --- layout ---
@@ -162,9 +184,37 @@ static void give(struct build *b, u64 pfn, mfn_t m)
     frame_assign(m, b->d);
 }
 
-static bool in_initrd(const struct build *b, u64 pfn)
+static bool ranges_meet(u64 a, u64 a_bytes, u64 b, u64 b_bytes)
 {
-    return pfn - b->initrd_pfn < b->initrd_pages;
+    return a < b + b_bytes && b < a + a_bytes;
+}
+
+// Whether no byte, of the file or of the address space, belongs to two segments.
+static bool segments_apart(const struct kimage *k)
+{
+    for (u32 i = 0; i < k->segments_count; i++)
+        for (u32 j = 0; j < i; j++) {
+            const struct kimage_segment *a = &k->segments[i], *b = &k->segments[j];
+            if (ranges_meet(a->virt, a->mem_bytes, b->virt, b->mem_bytes) ||
+                ranges_meet(a->file_offset, a->file_bytes, b->file_offset, b->file_bytes))
+                return false;
+        }
+    return true;
+}
+
+// Pages that lie in the unpacked kernel as they will lie in dom0's memory become dom0's as they
+// are: nothing is copied, and no memory is touched for the first time.
+static void give_image(struct build *b)
+{
+    for (u32 i = 0; b->unpacked && segments_apart(&b->k) && i < b->k.segments_count; i++) {
+        const struct kimage_segment *s = &b->k.segments[i];
+        const u8 *src = b->unpacked + s->file_offset;
+        if (((u64)src ^ s->virt) & ~PAGE_MASK)
+            continue;
+        u64 skip = -s->virt & ~PAGE_MASK;
+        for (; skip + PAGE_SIZE <= s->file_bytes; skip += PAGE_SIZE)
+            give(b, pfn_of(b, s->virt + skip), virt_mfn(src + skip));
+    }
 }
 
 // The initrd's frames, as the boot loader left them, become the domain's.
@@ -179,16 +229,11 @@ static void give_initrd(struct build *b)
         memset((u8 *)maddr_virt(b->initrd->start) + b->initrd->size, 0, tail);
 }
 
-static const char *give_memory(struct build *b)
+static const char *give_run(struct build *b, u64 pfn, u64 end)
 {
-    u32 order = 18;
-    for (u64 pfn = 0; pfn < b->nr_pages;) {
-        if (in_initrd(b, pfn)) {
-            pfn = b->initrd_pfn + b->initrd_pages;
-            continue;
-        }
-        u64 room = (pfn < b->initrd_pfn ? MIN(b->initrd_pfn, b->nr_pages) : b->nr_pages) - pfn;
-        while ((u64)1 << order > room)
+    u32 order = GIVE_ORDER;
+    while (pfn < end) {
+        while ((u64)1 << order > end - pfn)
             order--;
         mfn_t m = frames_alloc(order, MFN_NONE);
         if (mfn_eq(m, MFN_NONE)) {
@@ -199,9 +244,21 @@ static const char *give_memory(struct build *b)
         for (u64 i = 0; i < (u64)1 << order; i++)
             give(b, pfn + i, mfn_add(m, i));
         pfn += (u64)1 << order;
-        order = 18;
+        order = GIVE_ORDER;
     }
     return NULL;
+}
+
+// Gives frames to all pages that have none yet, a run of such pages at a time.
+static const char *give_memory(struct build *b)
+{
+    const char *error = NULL;
+    for (u64 pfn = 0, end; pfn < b->nr_pages && !error; pfn = end + 1) {
+        for (end = pfn; end < b->nr_pages && b->p2m[end] == MFN_NONE.v; end++)
+            ;
+        error = give_run(b, pfn, end);
+    }
+    return error;
 }
 
 // --- contents ---
@@ -213,7 +270,8 @@ static const char *put_bytes(void *ctx, u64 virt, const void *src, u64 bytes)
         u64 n = MIN(bytes, PAGE_SIZE - (virt & ~PAGE_MASK));
         u8 *dst = (u8 *)pfn_virt(b, pfn_of(b, virt)) + (virt & ~PAGE_MASK);
         if (src) {
-            memcpy(dst, src, n);
+            if (src != dst) // else given as it is
+                memcpy(dst, src, n);
             src = (const u8 *)src + n;
         } else {
             memset(dst, 0, n);
@@ -399,7 +457,9 @@ static const char *build_from_elf(struct build *b, const void *elf)
     b->p2m = temp_alloc(p2m_bytes);
     if (!b->p2m)
         return "no memory to build dom0; lower dom0_mem=";
+    memset(b->p2m, 0xff, p2m_bytes);
     give_initrd(b);
+    give_image(b);
     error = give_memory(b);
     if (!error)
         error = kimage_load(elf, &b->k, put_bytes, b);
@@ -453,7 +513,7 @@ static const char *unpack_kernel(const struct kimage_payload *p, void **elf)
 {
     u64 scratch_bytes = unpack_scratch_bytes(p->kind);
     void *scratch = scratch_bytes ? temp_alloc(scratch_bytes) : NULL;
-    *elf = temp_alloc(p->unpacked_bytes);
+    *elf = temp_alloc_exactly(p->unpacked_bytes);
     const char *error = "not enough memory to unpack the dom0 kernel; give the machine more";
     if (*elf && (scratch || !scratch_bytes))
         error = kimage_unpack(p, *elf, scratch, scratch_bytes);
@@ -475,6 +535,7 @@ const char *dom0_build(struct boot_info *bi)
     const char *error = kimage_find_payload(maddr_virt(b.kernel->start), b.kernel->size, &p);
     if (!error && p.kind != COMPRESSION_NONE)
         error = unpack_kernel(&p, &elf);
+    b.unpacked = elf;
     const void *image = elf ? elf : p.data;
     u64 image_bytes = elf ? p.unpacked_bytes : p.bytes;
     if (!error)
@@ -485,7 +546,7 @@ const char *dom0_build(struct boot_info *bi)
         error = create_domain(&b);
     if (!error)
         error = build_from_elf(&b, image);
-    temp_free(elf, p.unpacked_bytes);
+    temp_free_rest(elf, p.unpacked_bytes);
     if (!error)
         free_module(b.kernel);
     return error;

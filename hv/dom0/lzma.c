@@ -4,7 +4,9 @@
 //
 // 1. The range coder and the output pointer live in locals of one function, into which everything
 //    on the usual way is inlined; what is not usual is kept out of line.
-// 2. A new probability is looked up rather than calculated.
+// 2. A new probability is calculated, not looked up: three instructions instead of one, but an
+//    emulator pays about ten for a load. For the same reason run() begins a page: a jump to
+//    another page costs an emulator a search.
 // 3. Copies move eight bytes at a time and may write up to 16 bytes too far, which is why the last
 //    bytes of a stretch take the careful way.
 #include "dom0/lzma.h"
@@ -46,22 +48,21 @@ INLINE void normalize(struct coder *c)
             : "memory", "cc");
 }
 
-INLINE bool bit(struct lzma *l, struct coder *c, u16 *prob)
+INLINE bool bit(struct coder *c, u16 *prob)
 {
-    u64 p = *prob;
-    u32 old;
+    u32 p = *prob, old;
 
     normalize(c);
     old = c->range;
-    c->range = (old >> PROB_BITS) * (u32)p;
+    c->range = (old >> PROB_BITS) * p;
     // A branch the compiler cannot make conditional moves of.
     __asm__ goto("cmpl %0, %1\n\tjae %l2" : : "r"(c->range), "r"(c->code) : "cc" : one);
-    *prob = l->next[0][p];
+    *prob = (u16)(p + ((LZMA_PROB_ONE - p) >> PROB_SHIFT));
     return false;
 one:
     c->code -= c->range;
     c->range = old - c->range;
-    *prob = l->next[1][p];
+    *prob = (u16)(p - (p >> PROB_SHIFT));
     return true;
 }
 
@@ -80,13 +81,16 @@ one:
                                                               "shrl $11, %[range]\n\t"            \
                                                               "imull %[p], %[range]\n\t"          \
                                                               "cmpl %[range], %[code]\n\t"
-#define NEXT(bit, at)                                \
-    "movzwl %c[next" bit "](%[l],%q[p],2), %[p]\n\t" \
+// After a 0, p - (p - 2048 + 31 >> 5) is p + (2048 - p >> 5); after a 1 it is p - (p >> 5).
+#define STORE(at)            \
+    "sarl $5, %[step]\n\t"   \
+    "subl %[step], %[p]\n\t" \
     "movw %w[p], (%[probs],%q[" at "],2)\n\t"
-#define ZERO(at) NEXT("0", at) "addl %[v], %[v]\n\t"
+#define ZERO(at) "leal -2017(%q[p]), %[step]\n\t" STORE(at) "addl %[v], %[v]\n\t"
 #define ONE(at)                  \
     "subl %[range], %[code]\n\t" \
-    "subl %[range], %[old]\n\t" NEXT("1", at) "leal 1(%q[v],%q[v]), %[v]\n\t"
+    "subl %[range], %[old]\n\t"  \
+    "movl %[p], %[step]\n\t" STORE(at) "leal 1(%q[v],%q[v]), %[v]\n\t"
 #define ZERO_STEP(n, then) \
     "1" n ":\t" ZERO("v") "5" n ":\t" FRONT("v", "range", "old") "jae 2" then "f\n"
 #define ONE_STEP(n, then) \
@@ -146,38 +150,36 @@ one:
 
 #define CODER                                                                        \
     [v] "+&r"(v), [range] "+&r"(c->range), [code] "+&q"(c->code), [in] "+&r"(c->in), \
-        [old] "=&r"(old), [p] "=&r"(p)
-#define TABLES                                                                   \
-    [probs] "r"(probs), [l] "r"(l), [next0] "i"(offsetof(struct lzma, next[0])), \
-        [next1] "i"(offsetof(struct lzma, next[1]))
-#define DECODE(bits) __asm__(bits:CODER:TABLES : "memory", "cc")
+        [old] "=&r"(old), [p] "=&r"(p), [step] "=&r"(step)
+#define DECODE(bits) __asm__(bits:CODER : [probs] "r"(probs) : "memory", "cc")
 
 // With the low 8 bits as the byte.
-INLINE u32 literal(struct lzma *l, struct coder *c, u16 *probs, const struct lzma_state *state,
-                   const u8 *out, u32 rep0)
+INLINE u32 literal(struct coder *c, u16 *probs, const struct lzma_state *state, const u8 *out,
+                   u32 rep0)
 {
-    u32 v = 1, old, p, match, expect, at;
+    u32 v = 1, old, p, step, match, expect, at;
 
     __asm__(LITERAL
             : CODER, [match] "=&r"(match), [expect] "=&r"(expect), [at] "=&r"(at)
-            : TABLES, [matched] "m"(state->matched_literal), [out] "r"(out), [rep0] "r"(rep0)
+            : [probs] "r"(probs), [matched] "m"(state->matched_literal), [out] "r"(out),
+              [rep0] "r"(rep0)
             : "memory", "cc");
     return v;
 }
 
 // The next bit of a number whose upper bits are in `v`.
-INLINE u32 tree_bit(struct lzma *l, struct coder *c, u16 *probs, u32 v)
+INLINE u32 tree_bit(struct coder *c, u16 *probs, u32 v)
 {
-    u32 old, p;
+    u32 old, p, step;
 
     DECODE(TREE(1));
     return v;
 }
 
 // `bits` bits, highest first, with a 1 in front of them.
-INLINE u32 tree(struct lzma *l, struct coder *c, u16 *probs, int bits)
+INLINE u32 tree(struct coder *c, u16 *probs, int bits)
 {
-    u32 v = 1, old, p;
+    u32 v = 1, old, p, step;
 
     if (bits == 3)
         DECODE(TREE(3));
@@ -196,7 +198,7 @@ INLINE u32 reverse_tree(struct lzma *l, struct coder *c, u16 *probs, u32 bits)
     u32 v = 1;
 
     while (bits--)
-        v = tree_bit(l, c, probs, v);
+        v = tree_bit(c, probs, v);
     return l->reversed[v];
 }
 
@@ -220,19 +222,19 @@ INLINE u32 direct_bits(struct coder *c, u32 bits)
     return v;
 }
 
-INLINE u32 length(struct lzma *l, struct coder *c, struct lzma_lengths *p, u32 pos_state)
+INLINE u32 length(struct coder *c, struct lzma_lengths *p, u32 pos_state)
 {
-    if (!bit(l, c, &p->choice))
-        return tree(l, c, p->low[pos_state], 3) - 8 + MATCH_MIN;
-    if (!bit(l, c, &p->choice2))
-        return tree(l, c, p->mid[pos_state], 3) - 8 + MATCH_MIN + 8;
-    return tree(l, c, p->high, 8) - 256 + MATCH_MIN + 16;
+    if (!bit(c, &p->choice))
+        return tree(c, p->low[pos_state], 3) - 8 + MATCH_MIN;
+    if (!bit(c, &p->choice2))
+        return tree(c, p->mid[pos_state], 3) - 8 + MATCH_MIN + 8;
+    return tree(c, p->high, 8) - 256 + MATCH_MIN + 16;
 }
 
 // One less than the distance; all ones is the end marker.
 INLINE u32 distance(struct lzma *l, struct coder *c, u32 len)
 {
-    u32 slot = tree(l, c, l->slot[MIN(len - MATCH_MIN, 3u)], 6) - 64;
+    u32 slot = tree(c, l->slot[MIN(len - MATCH_MIN, 3u)], 6) - 64;
 
     if (slot < 4)
         return slot;
@@ -242,7 +244,7 @@ INLINE u32 distance(struct lzma *l, struct coder *c, u32 len)
         return v + reverse_tree(l, c, l->distance + v - slot, low_bits);
     // All of these bits as ones, less the borrows.
     v += (1u << low_bits) - 16 - (direct_bits(c, low_bits - 4) << 4);
-    return v + l->reversed[tree(l, c, l->align, 4)];
+    return v + l->reversed[tree(c, l->align, 4)];
 }
 
 INLINE void copy8(u8 *to, const u8 *from)
@@ -299,11 +301,11 @@ INLINE bool repeat(struct lzma *l, struct coder *c, u32 *rep0, struct lzma_state
 {
     u32 dist = l->rep[1];
 
-    if (!bit(l, c, &s->is_rep0))
-        return bit(l, c, &s->is_rep0_long[pos_state]);
-    if (bit(l, c, &s->is_rep1)) {
+    if (!bit(c, &s->is_rep0))
+        return bit(c, &s->is_rep0_long[pos_state]);
+    if (bit(c, &s->is_rep1)) {
         dist = l->rep[2];
-        if (bit(l, c, &s->is_rep2)) {
+        if (bit(c, &s->is_rep2)) {
             dist = l->rep[3];
             l->rep[3] = l->rep[2];
         }
@@ -324,7 +326,8 @@ INLINE s64 safe_symbols(const struct lzma_io *io, const u8 *in, const u8 *out)
 }
 
 // Decodes `n` symbols unseen, then as many as fit.
-static __attribute__((noinline)) enum lzma_result run(struct lzma *l, struct lzma_io *io, s64 n)
+static __attribute__((noinline, aligned(4096))) enum lzma_result run(struct lzma *l,
+                                                                     struct lzma_io *io, s64 n)
 {
     struct coder c = {io->in, l->range, l->code};
     u32 rep0 = l->rep[0];
@@ -342,16 +345,16 @@ static __attribute__((noinline)) enum lzma_result run(struct lzma *l, struct lzm
         }
         u32 pos = (u32)(out - window), pos_state = pos & l->pos_mask;
 
-        if (!bit(l, &c, &state->is_match[pos_state])) {
+        if (!bit(&c, &state->is_match[pos_state])) {
             u16 *probs = l->literals + l->literal_row[before] +
                          (pos & l->literal_pos_mask) * l->literal_pos_step;
 
-            before = (u8)literal(l, &c, probs, state, out, rep0);
+            before = (u8)literal(&c, probs, state, out, rep0);
             *out++ = (u8)before;
             state = state->literal;
             continue;
         }
-        bool fresh = !bit(l, &c, &state->is_rep);
+        bool fresh = !bit(&c, &state->is_rep);
         struct lzma_lengths *lengths = &l->lengths;
         if (!fresh) {
             if (out == window)
@@ -365,7 +368,7 @@ static __attribute__((noinline)) enum lzma_result run(struct lzma *l, struct lzm
             lengths = &l->rep_lengths;
             state = state->rep;
         }
-        u32 len = length(l, &c, lengths, pos_state);
+        u32 len = length(&c, lengths, pos_state);
         if (fresh) {
             l->rep[3] = l->rep[2];
             l->rep[2] = l->rep[1];
@@ -414,7 +417,7 @@ enum lzma_result lzma_marker(struct lzma *l, struct lzma_io *io)
 
     if (io->in > io->in_end)
         return LZMA_CORRUPT;
-    if (!bit(l, &c, &is_match) || bit(l, &c, &is_rep))
+    if (!bit(&c, &is_match) || bit(&c, &is_rep))
         return LZMA_TOO_LONG;
     l->copy_end = io->out;
     return run(l, io, 1);
@@ -482,10 +485,6 @@ bool lzma_set_properties(struct lzma *l, u8 byte)
 
 void lzma_init(struct lzma *l)
 {
-    for (u32 p = 0; p < LZMA_PROB_ONE; p++) {
-        l->next[0][p] = (u16)(p + ((LZMA_PROB_ONE - p) >> PROB_SHIFT));
-        l->next[1][p] = (u16)(p - (p >> PROB_SHIFT));
-    }
     for (u32 i = 0; i < LZMA_STATES; i++) {
         bool literal = i < STATE_AFTER_LITERAL;
 

@@ -38,7 +38,6 @@ struct lzma_state {
 };
 
 struct lzma {
-    u16 next[2][LZMA_PROB_ONE]; // what a probability becomes after a 0, a 1
     u32 literal_row[256];       // by the byte before: where its literal probabilities begin
     struct lzma_state states[LZMA_STATES];
     u16 slot[4][64], distance[128], align[16];
