@@ -7,6 +7,7 @@
 #include "cpu/cpu.h"
 #include "cpu/spinlock.h"
 #include "cpu/time.h"
+#include "cpu/tsc_sync.h"
 #include "cpu/x86.h"
 #include "io/console.h"
 #include "lib/printk.h"
@@ -16,6 +17,7 @@
 #include "mm/tlb.h"
 
 enum { TRAMPOLINE_PAGE = 0x8, START_TIMEOUT_US = 1000000 };
+enum { SYNC_ROUNDS = 20, SYNC_OVER = ~0u };
 
 extern u8 ap_trampoline[], ap_trampoline_end[], ap_trampoline_l4[], boot_l4[];
 NORETURN void ap_main(void);
@@ -23,9 +25,57 @@ NORETURN void ap_main(void);
 u64 ap_stack; // the starting CPU's stack, for head.S
 static bool stopping;
 
+// The TSC questions to a starting CPU: odd when one is asked, even when it is answered.
+static u32 sync_turn;   // [a]
+static u64 sync_answer; // by sync_turn
+
 static u64 stack_top(const struct cpu *c)
 {
     return (u64)&c->info->regs;
+}
+
+static u32 sync_wait(u32 turn)
+{
+    u32 now;
+    while ((now = __atomic_load_n(&sync_turn, __ATOMIC_ACQUIRE)) == turn) // pairs with sync_set
+        cpu_pause();
+    return now;
+}
+
+static void sync_set(u32 turn)
+{
+    __atomic_store_n(&sync_turn, turn, __ATOMIC_RELEASE); // pairs with sync_wait
+}
+
+static void answer_tsc(void)
+{
+    for (u32 turn = sync_wait(0); turn != SYNC_OVER; turn = sync_wait(turn + 1)) {
+        sync_answer = rdtsc();
+        sync_set(turn + 1);
+    }
+}
+
+// While that CPU is in answer_tsc. Its first answer comes when it has got there.
+static bool compare_tsc(u32 id, u64 end)
+{
+    struct tsc_skew skew = TSC_SKEW_UNKNOWN;
+    for (u32 turn = 1; turn < 2 * SYNC_ROUNDS; turn += 2) {
+        u64 before = rdtsc();
+        sync_set(turn);
+        while (__atomic_load_n(&sync_turn, __ATOMIC_ACQUIRE) == turn) { // pairs with sync_set
+            if (time_now() > end)
+                return false;
+            cpu_pause();
+        }
+        tsc_skew_add(&skew, before, sync_answer, rdtsc());
+    }
+    s64 cycles = tsc_skew_value(&skew);
+    time_set_skew(id, cycles);
+    sync_set(SYNC_OVER);
+    if (cycles)
+        printk(LOG_WARN, "CPU %u: its TSC is %lld cycles off CPU 0's; corrected", id,
+               (long long)cycles);
+    return true;
 }
 
 // In C for the first time, on the CPU's own stack.
@@ -33,6 +83,7 @@ void ap_main(void)
 {
     struct cpu *c = this_cpu();
     cpu_setup();
+    answer_tsc();
     apic_setup();
     c->apic_id = apic_id();
     tlb_load_cr3(idle_cr3);
@@ -50,15 +101,19 @@ static bool start_one(u32 apic_id)
     struct cpu *c = &cpus[id];
     c->apic_id = apic_id;
     ap_stack = stack_top(c);
+    sync_set(0);
     apic_start_cpu(apic_id, TRAMPOLINE_PAGE);
     u64 end = time_now() + (u64)START_TIMEOUT_US * 1000;
-    while (!__atomic_load_n(&c->online, __ATOMIC_ACQUIRE)) // pairs with ap_main
-        if (time_now() > end) {
-            printk(LOG_WARN, "CPU with APIC id %u does not start", apic_id);
-            return false;
-        }
-    cpu_count++;
-    return true;
+    bool here = compare_tsc(id, end);
+    while (here && !__atomic_load_n(&c->online, __ATOMIC_ACQUIRE)) { // pairs with ap_main
+        here = time_now() <= end;
+        cpu_pause();
+    }
+    if (here)
+        cpu_count++;
+    else
+        printk(LOG_WARN, "CPU with APIC id %u does not start", apic_id);
+    return here;
 }
 
 static void place_trampoline(void)

@@ -2,17 +2,24 @@
 // Time (cpu/time.h, docs/time.md).
 #include "cpu/time.h"
 #include "boot/acpi.h"
+#include "boot/globals.h"
 #include "cpu/io.h"
+#include "cpu/percpu.h"
 #include "cpu/x86.h"
 #include "lib/math.h"
 #include "lib/printk.h"
+#include "lib/string.h"
 #include "mm/map.h"
 
 enum { CALIBRATE_US = 10000, CALIBRATE_TRIES = 8, PIT_HZ = 1193182, PM_HZ = 3579545 };
 
 static u64 tsc_hz = 1000000000;
 static struct time_scale scale = {0, 0x80000000, 1};
-static u64 wallclock; // [a]
+static u64 wallclock;      // [a]
+static s64 skew[CPUS_MAX]; // [i] once the CPU is online: how far its TSC is ahead of CPU 0's
+static bool skewed;        // one of them is not 0; [i] once all CPUs are online
+static bool distrusted;    // tsc= says that guests had better not rely on it
+static u64 latest;         // [a] if skewed: the latest time that anybody was told
 
 struct clock {
     const char *name;
@@ -42,9 +49,9 @@ static u32 read_pit(void)
     return 0xffff - (lo | (u32)inb(0x42) << 8);
 }
 
-static bool start_hpet(const struct acpi_info *acpi, struct clock *c)
+static bool start_hpet(const struct acpi_info *tables, struct clock *c)
 {
-    if (!acpi->hpet.present || !(hpet = ioremap(acpi->hpet.addr, 0x400, false)))
+    if (!tables->hpet.present || !(hpet = ioremap(tables->hpet.addr, 0x400, false)))
         return false;
     u32 period = hpet[1]; // femtoseconds a tick
     if (period == 0 || period > 100000000)
@@ -54,9 +61,9 @@ static bool start_hpet(const struct acpi_info *acpi, struct clock *c)
     return true;
 }
 
-static bool start_pm(const struct acpi_info *acpi, struct clock *c)
+static bool start_pm(const struct acpi_info *tables, struct clock *c)
 {
-    const struct acpi_gas *g = &acpi->fadt.pm_tmr;
+    const struct acpi_gas *g = &tables->fadt.pm_tmr;
     if (g->space != ACPI_SPACE_IO || g->address == 0)
         return false;
     pm_port = (u16)g->address;
@@ -64,13 +71,33 @@ static bool start_pm(const struct acpi_info *acpi, struct clock *c)
     return true;
 }
 
-static void start_pit(struct clock *c)
+static bool start_pit(const struct acpi_info *tables, struct clock *c)
 {
+    (void)tables;
     outb(0x61, (u8)((inb(0x61) & ~2) | 1));
     outb(0x43, 0xb0); // channel 2, both bytes, mode 0
     outb(0x42, 0xff);
     outb(0x42, 0xff);
     *c = (struct clock){"PIT", PIT_HZ, 0xffff, read_pit};
+    return true;
+}
+
+static const struct {
+    enum clock_source option;
+    bool (*start)(const struct acpi_info *tables, struct clock *c);
+} clocks[] = {{CLOCK_HPET, start_hpet}, {CLOCK_ACPI, start_pm}, {CLOCK_PIT, start_pit}};
+
+// The clock that clocksource= wants, or the first that there is.
+static void start_clock(const struct acpi_info *tables, struct clock *c)
+{
+    bool any = options.clocksource == CLOCK_AUTO || options.clocksource == CLOCK_TSC;
+    for (u32 pass = any; pass < 2; pass++) {
+        for (u32 i = 0; i < ARRAY_SIZE(clocks); i++)
+            if ((pass == 1 || clocks[i].option == options.clocksource) &&
+                (clocks[i].option != CLOCK_HPET || options.hpet) && clocks[i].start(tables, c))
+                return;
+        printk(LOG_WARN, "clocksource: this machine does not have that clock");
+    }
 }
 
 // The clock and the TSC at one moment: the closest pair of several, since anything may come between
@@ -116,16 +143,46 @@ static void set_scale(void)
     scale.shift = shift;
 }
 
-u64 time_now(void)
+static u64 tsc_to_ns(u64 tsc)
 {
-    u64 delta = rdtsc() - scale.tsc_base;
+    u64 delta = tsc - scale.tsc_base;
     delta = scale.shift >= 0 ? delta << scale.shift : delta >> -scale.shift;
     return (u64)((unsigned __int128)delta * scale.mul >> 32);
 }
 
+// A correction leaves an error of some cycles, which must not show as time that goes back.
+static u64 corrected_now(void)
+{
+    u64 now = tsc_to_ns(rdtsc() - (u64)skew[this_cpu()->id]);
+    u64 seen = __atomic_load_n(&latest, __ATOMIC_RELAXED);
+    while (seen < now)
+        if (__atomic_compare_exchange_n(&latest, &seen, now, false, __ATOMIC_RELAXED,
+                                        __ATOMIC_RELAXED))
+            return now;
+    return seen;
+}
+
+u64 time_now(void)
+{
+    return unlikely(skewed) ? corrected_now() : tsc_to_ns(rdtsc());
+}
+
+void time_set_skew(u32 cpu, s64 cycles)
+{
+    skew[cpu] = cycles;
+    skewed |= cycles != 0;
+}
+
+bool time_tsc_stable(void)
+{
+    return !skewed && !distrusted;
+}
+
 struct time_scale time_scale(void)
 {
-    return scale;
+    struct time_scale s = scale;
+    s.tsc_base += (u64)skew[this_cpu()->id];
+    return s;
 }
 
 u64 time_tsc_khz(void)
@@ -190,12 +247,12 @@ void time_set_wallclock_base(u64 ns)
     WRITE_ONCE(wallclock, ns);
 }
 
-void time_init(const struct acpi_info *acpi)
+void time_init(const struct acpi_info *tables)
 {
     struct clock c;
     u64 boot = rdtsc();
-    if (!start_hpet(acpi, &c) && !start_pm(acpi, &c))
-        start_pit(&c);
+    start_clock(tables, &c);
+    distrusted = strcmp(options.tsc, "unstable") == 0 || strcmp(options.tsc, "skewed") == 0;
     calibrate(&c);
     set_scale();
     scale.tsc_base = boot;

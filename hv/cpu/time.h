@@ -7,7 +7,8 @@
 
 struct acpi_info;
 
-// Calibrates the TSC against the best clock the machine has: HPET, ACPI PM timer, PIT.
+// Calibrates the TSC against a clock: what clocksource= says, else the first that the machine has
+// of HPET (unless hpet=0), ACPI PM timer, PIT.
 void time_init(const struct acpi_info *acpi);
 // System time in ns. Any context.
 u64 time_now(void);
@@ -17,7 +18,13 @@ struct time_scale {
     u32 mul;      // ns = ((tsc - tsc_base) shifted by shift) * mul >> 32
     s8 shift;
 };
+// On the calling CPU.
 struct time_scale time_scale(void);
+// False if TSCs differ between CPUs, or tsc= says so: vcpu_time_info then has to be written each
+// time a vCPU is put on a CPU, and without XEN_PVCLOCK_TSC_STABLE_BIT.
+bool time_tsc_stable(void);
+// The CPU's TSC is so many cycles ahead of CPU 0's. Boot, before the CPU is online.
+void time_set_skew(u32 cpu, s64 cycles);
 u64 time_tsc_khz(void);
 // Busy waiting. Boot only.
 void time_delay(u32 microseconds);

@@ -184,7 +184,7 @@ static void fill_time(struct vcpu_time_info *t)
     t->system_time = 0;
     t->tsc_to_system_mul = s.mul;
     t->tsc_shift = s.shift;
-    t->flags = XEN_PVCLOCK_TSC_STABLE_BIT;
+    t->flags = time_tsc_stable() ? XEN_PVCLOCK_TSC_STABLE_BIT : 0;
     __atomic_thread_fence(__ATOMIC_RELEASE);
     WRITE_ONCE(t->version, t->version + 1);
 }

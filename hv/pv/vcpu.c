@@ -6,6 +6,7 @@
 // registers, FS/GS bases, debug and FPU registers in the processor.
 #include "abi/errno.h"
 #include "cpu/cpu.h"
+#include "cpu/time.h"
 #include "cpu/x86.h"
 #include "dom/domain.h"
 #include "lib/string.h"
@@ -258,6 +259,8 @@ void pv_load(struct vcpu *v)
     if (!segments_ok)
         pv_failsafe(v, &cpu_info()->regs);
     vcpu_update_runstate_area(v);
+    if (unlikely(!time_tsc_stable()))
+        vcpu_update_time(v);
 }
 
 void pv_unload(struct domain *d)

@@ -17,6 +17,14 @@ def boot_busybox(lab, cpus=1, dom0_cpus=None, **machine):
         vm.expect_end("guest-shutdown")
 
 
+def boot_saying(lab, line, cpus=1, dom0_cpus=None, **machine):
+    """A boot whose console has a certain line, on which the hypervisor does what it announces."""
+    with busybox(lab, cpus=cpus, **machine) as vm:
+        vm.expect(line)
+        busybox_is_up(vm, dom0_cpus or cpus)
+        vm.expect_end("guest-shutdown", 120)
+
+
 def boot_debian(lab, variant, cpus=1, **machine):
     """To the login prompt, in, a look around, and off through systemd."""
     image = lab.image(variant)
@@ -61,6 +69,10 @@ def _busybox(name, quick=False, **machine):
     return Test(name, functools.partial(boot_busybox, **machine), quick, cpus=machine.get("cpus", 1))
 
 
+def _saying(name, line, **machine):
+    return Test(name, functools.partial(boot_saying, line=line, **machine), ours=True, cpus=machine.get("cpus", 1))
+
+
 def _debian(variant, machine, firmware, cpus):
     quick = (variant, machine, firmware, cpus) in QUICK_DEBIAN
     run = functools.partial(boot_debian, variant=variant, machine=machine, firmware=firmware, cpus=cpus)
@@ -90,6 +102,11 @@ TESTS = [
     _busybox("boot-dom0-max-vcpus", cpus=4, dom0_cpus=2, hv_args="dom0_mem=1024M dom0_max_vcpus=2"),
     _busybox("boot-maxcpus", cpus=4, dom0_cpus=2, hv_args="dom0_mem=1024M maxcpus=2"),
     _busybox("boot-vcpus-pin", cpus=4, hv_args="dom0_mem=1024M dom0_vcpus_pin"),
+    _saying("boot-tsc-skewed", r"by ACPI PM timer", cpus=4, hv_args="dom0_mem=1024M tsc=skewed clocksource=acpi"),
+    _saying("boot-pit", r"by PIT", hv_args="dom0_mem=1024M clocksource=pit"),
+    _saying("boot-no-acpi", r"ACPI: .*; one CPU", machine="pc,acpi=off", cpus=2, dom0_cpus=1),
+    _saying("boot-128cpu", r"128 CPUs", cpus=128, dom0_cpus=4, mem=4096,
+            hv_args="dom0_mem=1024M dom0_max_vcpus=4"),
     Test("boot-pvh", boot_pvh, quick=True, ours=True),
     Test("end-poweroff", functools.partial(ends_by, command="poweroff -f", reason="guest-shutdown"), quick=True),
     Test("end-reboot", functools.partial(ends_by, command="reboot -f", reason="guest-reset"), quick=True),
