@@ -6,6 +6,7 @@
 #include "cpu/smp.h"
 #include "cpu/time.h"
 #include "cpu/traps.h"
+#include "cpu/x86.h"
 #include "dom/domain.h"
 #include "io/console.h"
 #include "pv/mmu.h"
@@ -106,6 +107,14 @@ static void print_domains(void)
             print_vcpu(v);
 }
 
+// --- 'H': for testing the watchdog ---
+
+static void hang(void)
+{
+    for (;;)
+        cpu_pause();
+}
+
 // --- the keys ---
 
 static void audit(void)
@@ -117,7 +126,7 @@ static void audit(void)
 static struct deferred_key {
     struct timer timer;
     void (*fn)(void);
-} deferred[] = {{.fn = dump_cpus}, {.fn = print_domains}, {.fn = audit}};
+} deferred[] = {{.fn = dump_cpus}, {.fn = print_domains}, {.fn = audit}, {.fn = hang}};
 
 static void run(void *data)
 {
@@ -139,6 +148,11 @@ static void key_audit(void)
     timer_set(&deferred[2].timer, time_now());
 }
 
+static void key_hang(void)
+{
+    timer_set(&deferred[3].timer, time_now());
+}
+
 static void key_reboot(void)
 {
     machine_reboot();
@@ -152,4 +166,6 @@ void keys_init(void)
     console_key_register('q', key_domains, "domains and vCPUs");
     console_key_register('m', key_audit, "recount the references of all frames");
     console_key_register('R', key_reboot, "restart the machine");
+    if (DEBUG_BUILD)
+        console_key_register('H', key_hang, "hang this CPU (debug builds only)");
 }

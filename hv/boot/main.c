@@ -11,6 +11,7 @@
 #include "cpu/smp.h"
 #include "cpu/time.h"
 #include "cpu/traps.h"
+#include "cpu/watchdog.h"
 #include "cpu/x86.h"
 #include "dom0/build.h"
 #include "io/ioapic.h"
@@ -35,8 +36,6 @@ NORETURN void wirt_main(u32 magic, u32 info);
 // Options whose machinery does not exist are named, so that nobody relies on them.
 static void note_options(const struct options *o)
 {
-    if (o->watchdog != WATCHDOG_OFF)
-        printk(LOG_WARN, "watchdog: there is no NMI watchdog yet; the option has no effect");
     if (o->iommu.enable && o->iommu.force)
         printk(LOG_WARN, "iommu: there is no IOMMU driver yet; dom0's devices reach all memory");
     if (o->sched[0] && strcmp(o->sched, "bvt") != 0)
@@ -120,6 +119,7 @@ static void start(void)
         give_up("cannot start dom0", error);
     printk(LOG_INFO, "%llu MiB free; starting dom0", (unsigned long long)frames_free_count() >> 8);
     console_release_vga();
+    watchdog_run();
     sched_clear(dom0->vcpu[0], VCPU_DOWN);
     enter_guest_first();
 }

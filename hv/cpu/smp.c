@@ -8,6 +8,7 @@
 #include "cpu/spinlock.h"
 #include "cpu/time.h"
 #include "cpu/tsc_sync.h"
+#include "cpu/watchdog.h"
 #include "cpu/x86.h"
 #include "io/console.h"
 #include "lib/printk.h"
@@ -87,6 +88,7 @@ void ap_main(void)
     apic_setup();
     c->apic_id = apic_id();
     tlb_load_cr3(idle_cr3);
+    watchdog_start();
     __atomic_store_n(&c->online, 1, __ATOMIC_RELEASE); // pairs with start_one
     enter_guest_first();
 }

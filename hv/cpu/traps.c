@@ -7,6 +7,7 @@
 #include "cpu/cpu.h"
 #include "cpu/irq.h"
 #include "cpu/smp.h"
+#include "cpu/watchdog.h"
 #include "cpu/x86.h"
 #include "dom/domain.h"
 #include "hc/continue.h"
@@ -200,10 +201,10 @@ void trap_print_state(const struct cpu_regs *regs)
 
 void trap_nmi(struct cpu_regs *regs)
 {
-    (void)regs;
     if (smp_stopping())
         for (;;)
             cpu_hlt();
+    watchdog_nmi(regs);
 }
 
 void trap_from_hv(struct cpu_regs *regs)

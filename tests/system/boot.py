@@ -3,6 +3,8 @@
 
 import functools
 import itertools
+import subprocess
+import time
 
 from case import Test, busybox, busybox_is_up, require
 from machine import Machine
@@ -56,6 +58,22 @@ def ends_by(lab, command, reason):
         vm.expect_end(reason)
 
 
+def watchdog(lab):
+    """A CPU that hangs on purpose (a key of debug builds) is found; a machine that was stopped is not."""
+    debug = lab.top + "/build/dbg/wirt"
+    subprocess.run(["make", "-s", "-C", lab.top, "DEBUG=1", "BUILD=build/dbg", "build/dbg/wirt"], check=True)
+    with busybox(lab, "sleep 1000", hv=debug, cpus=4, disaster=None,
+                 hv_args="dom0_mem=1024M watchdog watchdog_timeout=2") as vm:
+        busybox_is_up(vm, 4)
+        vm.monitor.sendall(b'{"execute": "stop"}\n')
+        time.sleep(8)
+        vm.monitor.sendall(b'{"execute": "cont"}\n')
+        vm.send("\x01\x01\x01H")
+        vm.expect(r"watchdog: CPU \d+ hangs")
+        vm.expect(r"\] hang\+0x")
+        vm.expect(r"panic: CPU \d+ has not left the hypervisor for 2 s")
+
+
 def crash(lab, reboots):
     """A dom0 that panics: the hypervisor says so, then resets, or halts with `noreboot`."""
     with busybox(lab, "echo c > /proc/sysrq-trigger", disaster=None, noreboot=not reboots) as vm:
@@ -104,10 +122,12 @@ TESTS = [
     _busybox("boot-vcpus-pin", cpus=4, hv_args="dom0_mem=1024M dom0_vcpus_pin"),
     _saying("boot-tsc-skewed", r"by ACPI PM timer", cpus=4, hv_args="dom0_mem=1024M tsc=skewed clocksource=acpi"),
     _saying("boot-pit", r"by PIT", hv_args="dom0_mem=1024M clocksource=pit"),
-    _saying("boot-no-acpi", r"ACPI: .*; one CPU", machine="pc,acpi=off", cpus=2, dom0_cpus=1),
     _saying("boot-128cpu", r"128 CPUs", cpus=128, dom0_cpus=4, mem=4096,
             hv_args="dom0_mem=1024M dom0_max_vcpus=4"),
     Test("boot-pvh", boot_pvh, quick=True, ours=True),
+    Test("watchdog-hang", watchdog, ours=True, cpus=4),
+    _saying("watchdog-quiet", r"starting dom0", cpus=4, hv_args="dom0_mem=1024M watchdog=force"),
+    _saying("watchdog-1cpu", r"watchdog: .*no effect", hv_args="dom0_mem=1024M watchdog"),
     Test("end-poweroff", functools.partial(ends_by, command="poweroff -f", reason="guest-shutdown"), quick=True),
     Test("end-reboot", functools.partial(ends_by, command="reboot -f", reason="guest-reset"), quick=True),
     Test("end-crash-halts", functools.partial(crash, reboots=False), quick=True),
