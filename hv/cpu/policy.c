@@ -173,7 +173,7 @@ enum { WORD_E1D = 2, WORD_CAPS = 16 };
 
 static u32 *word(struct cpu_policy *p, u32 w)
 {
-    if (w - WORD_CAPS < 2)
+    if (w == WORD_CAPS || w == WORD_CAPS + 1)
         return (u32 *)&p->arch_caps + (w - WORD_CAPS);
     return &leaf_of(p, word_at[w].leaf, word_at[w].sub)[word_at[w].reg];
 }

@@ -65,5 +65,5 @@ void cpu_topology_counts(u32 *threads_per_core, u32 *cores_per_socket)
         mates += id >> socket == cpus[0].apic_id >> socket;
     }
     *threads_per_core = siblings;
-    *cores_per_socket = mates / siblings;
+    *cores_per_socket = mates / MAX(siblings, 1u);
 }

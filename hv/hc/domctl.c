@@ -161,7 +161,7 @@ void domain_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
         .domain = d->id.v,
         .flags = info_flags(d),
         .tot_pages = memory_reserved(d),
-        .max_pages = d->frames_max,
+        .max_pages = MIN(d->frames_max, (u64)UINT32_MAX), // the tools take more for a number
         .outstanding_pages = d->claimed,
         .shared_info_frame = shared ? virt_mfn(shared).v : ~(u64)0,
         .max_vcpu_id = XEN_INVALID_MAX_VCPU_ID,
