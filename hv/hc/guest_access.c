@@ -15,12 +15,13 @@ static int copy(void *dst, const void *src, u64 bytes)
 
 int guest_copy_in(void *dst, guest_ptr src, u64 bytes)
 {
-    return guest_range_ok(src.v, bytes) ? copy(dst, (const void *)src.v, bytes) : -EFAULT;
+    return guest_range_ok(src.v, bytes) ? copy(dst, (const void *)guest_clamp(src.v), bytes)
+                                        : -EFAULT;
 }
 
 int guest_copy_out(guest_ptr dst, const void *src, u64 bytes)
 {
-    return guest_range_ok(dst.v, bytes) ? copy((void *)dst.v, src, bytes) : -EFAULT;
+    return guest_range_ok(dst.v, bytes) ? copy((void *)guest_clamp(dst.v), src, bytes) : -EFAULT;
 }
 
 static bool element(guest_ptr array, u64 index, u64 size, guest_ptr *p)

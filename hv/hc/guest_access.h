@@ -61,12 +61,16 @@ NODISCARD int guest_copy_out(guest_ptr dst, const void *src, u64 bytes);
 NODISCARD int guest_copy_in_index(void *dst, guest_ptr array, u64 index, u64 size);
 NODISCARD int guest_copy_out_index(guest_ptr array, u64 index, const void *src, u64 size);
 
-// An index the guest chose, already range-checked: clamped against speculation past the check.
-static inline u64 guest_index(u64 index, u64 count)
+// A guest address, already range-checked: one of ours that got past the check by speculation
+// becomes the guest's last byte.
+static inline u64 guest_clamp(u64 va)
 {
     u64 mask;
-    __asm__("cmp %1, %2; sbb %0, %0" : "=r"(mask) : "rm"(count), "r"(index) : "cc");
-    return index & mask;
+    __asm__("cmp %1, %2; sbb %0, %0"
+            : "=r"(mask)
+            : "r"((u64)0x80000000000), "r"(va - 0xffff800000000000)
+            : "cc");
+    return va | mask;
 }
 
 #endif

@@ -37,6 +37,14 @@
 #define WRITE_ONCE(x, val) (*(volatile __typeof__(x) *)&(x) = (val))
 #define barrier()          __asm__ volatile("" ::: "memory")
 
+// An index the guest chose, already range-checked: clamped against speculation past the check.
+static inline u64 guest_index(u64 index, u64 count)
+{
+    u64 mask;
+    __asm__("cmp %1, %2; sbb %0, %0" : "=r"(mask) : "rm"(count), "r"(index) : "cc");
+    return index & mask;
+}
+
 static inline u64 align_up(u64 v, u64 a)
 {
     return (v + a - 1) & ~(a - 1);

@@ -173,7 +173,7 @@ NODISCARD static inline bool frame_get_owned(mfn_t m, u16 owner)
 {
     if (!mfn_valid(m))
         return false;
-    struct frame *f = frame_of(m);
+    struct frame *f = frame_of(MFN(guest_index(m.v, frame_count))); // also when speculating
     u64 old = READ_ONCE(f->count);
     do {
         // Zero: free. A full count would wrap to free.

@@ -497,6 +497,7 @@ static bool fetch_quick(const struct cpu_regs *regs, u8 *insn)
     if ((at & ~PAGE_MASK) > PAGE_SIZE - sizeof(w) || !guest_range_ok(at, sizeof(w)))
         return false;
     user_access_begin();
+    at = guest_clamp(at);
     GUEST_GET(w[0], at, failed);
     GUEST_GET(w[1], at + 8, failed);
     user_access_end();

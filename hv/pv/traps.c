@@ -78,9 +78,11 @@ static inline bool push_frame(struct vcpu *v, struct cpu_regs *r, u64 address, u
                               const u64 *extra, u32 extra_count)
 {
     struct bounce b = bounce_start(v, r);
-    u64 sp = b.sp - (7 + extra_count) * 8, top = b.sp - 5 * 8;
+    u64 sp = b.sp - (7 + extra_count) * 8, top;
     if (unlikely(address == 0 || !guest_range_ok(sp, b.sp - sp)))
         return false;
+    sp = guest_clamp(sp);
+    top = sp + (2 + extra_count) * 8;
     user_access_begin();
     GUEST_PUT(top + 32, r->ss, fault);
     GUEST_PUT(top + 24, r->rsp, fault);
@@ -189,6 +191,7 @@ long pv_iret(struct vcpu *v, struct cpu_regs *r)
     u32 failed = 0;
     if (!guest_range_ok(at, sizeof(c)))
         return iret_refused(v, "iret hypercall with a stack that is not the guest's");
+    at = guest_clamp(at);
     user_access_begin();
     GUEST_GET(c.rax, at, failed);
     GUEST_GET(c.r11, at + 8, failed);
