@@ -18,7 +18,7 @@ all: $(BUILD)/wirt
 
 WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wcast-qual -Wvla -Werror
 HV_CFLAGS := -std=gnu17 -O2 -g -ffreestanding -fpie -mcmodel=small -fvisibility=hidden \
-    -mgeneral-regs-only -mno-red-zone -fno-stack-protector -fcf-protection=none \
+    -mindirect-branch=thunk-extern -mindirect-branch-register -mgeneral-regs-only -mno-red-zone -fno-stack-protector -fcf-protection=none \
     -fno-asynchronous-unwind-tables -fno-omit-frame-pointer -fno-common -fno-strict-aliasing \
     -ffunction-sections -fdata-sections \
     -Ihv -I. -I$(BUILD)/gen -include hv/lib/hidden.h $(WARN) -DWIRT_VERSION='"$(VERSION)"'

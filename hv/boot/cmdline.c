@@ -176,12 +176,15 @@ static const struct flag *flag_find(const struct flag *flags, const char *name)
     return NULL;
 }
 
-// name, no-name, name=bool
+// name, no-name, name=bool; name=word if the table has that
 static bool flag_parse(const struct flag *flags, char *item, struct options *o)
 {
-    const char *value = value_cut(item), *name = item;
-    const struct flag *flag = flag_find(flags, name);
+    const struct flag *flag = flag_find(flags, item);
+    const char *value = flag ? NULL : value_cut(item), *name = item;
     bool on = true, negated = false;
+
+    if (!flag)
+        flag = flag_find(flags, name);
 
     if (!flag && (name = name_negated(item)) != NULL) {
         flag = flag_find(flags, name);
@@ -631,6 +634,41 @@ static const struct flag smep_flags[] = {
     {NULL, 0, 0},
 };
 
+#define SPEC_FLAG(name, member)     \
+    {                               \
+        name, FIELD(spec.member), 1 \
+    }
+static const struct flag xpti_flags[] = {
+    SPEC_FLAG("dom0", xpti_dom0),
+    SPEC_FLAG("domu", xpti_domu),
+    {"default", NO_FIELD, 0},
+    {NULL, 0, 0},
+};
+static const struct flag l1tf_flags[] = {
+    SPEC_FLAG("dom0", l1tf_dom0),
+    SPEC_FLAG("domu", l1tf_domu),
+    {NULL, 0, 0},
+};
+static const struct flag spec_flags[] = {
+    SPEC_FLAG("xen", xen),
+    SPEC_FLAG("pv", pv),
+    {"hvm", NO_FIELD, 0},
+    SPEC_FLAG("rsb", rsb),
+    SPEC_FLAG("verw", verw),
+    SPEC_FLAG("md-clear", verw),
+    SPEC_FLAG("ibpb-entry", ibpb_entry),
+    SPEC_FLAG("bhb-entry", bhb_entry),
+    {"bti-thunk=retpoline", FIELD(spec.thunk), THUNK_RETPOLINE},
+    {"bti-thunk=lfence", FIELD(spec.thunk), THUNK_LFENCE},
+    {"bti-thunk=jmp", FIELD(spec.thunk), THUNK_JMP},
+    SPEC_FLAG("ibrs", ibrs),
+    SPEC_FLAG("stibp", stibp),
+    SPEC_FLAG("ibpb", ibpb),
+    SPEC_FLAG("ssbd", ssbd),
+    SPEC_FLAG("bhi-dis-s", bhi_dis_s),
+    {NULL, 0, 0},
+};
+
 static const struct flag watchdog_flags[] = {
     {"force", FIELD(watchdog), WATCHDOG_FORCE},
     {NULL, 0, 0},
@@ -675,16 +713,19 @@ static const struct option options[] = {
     NUMBER_ROW("maxcpus", maxcpus, 4096, "N: start at most so many CPUs; 0: all"),
     {"mem", OPTION_SIZE, FIELD(mem), 0, NULL, NULL, "SIZE: leave memory above unused"},
     BOOL_ROW("noreboot", noreboot, "BOOL: stop instead of rebooting after a crash"),
+    FLAGS_ROW("pv-l1tf", spec.l1tf, l1tf_flags, "BOOL,dom0,domu: no absent entries that name RAM"),
     OTHER_ROW("reboot", parse_reboot, "acpi|triple|kbd|pci|Power|efi|no,warm|cold"),
     {"sched", OPTION_TEXT, FIELD(sched), 0, NULL, NULL, "NAME: the scheduler"},
     FLAGS_ROW("smap", smap, smap_flags, "BOOL|hvm: use Supervisor Mode Access Prevention"),
     FLAGS_ROW("smep", smep, smep_flags, "BOOL|hvm: use Supervisor Mode Execution Prevention"),
     BOOL_ROW("smp", smp, "BOOL: start more than one CPU"),
+    FLAGS_ROW("spec-ctrl", spec.all, spec_flags, "BOOL,ibrs,ibpb,verw,...: speculation measures"),
     BOOL_ROW("sync_console", sync_console, "BOOL: wait until each line is out"),
     {"tsc", OPTION_TEXT, FIELD(tsc), 0, NULL, NULL, "unstable|skewed|stable:socket"},
     FLAGS_ROW("watchdog", watchdog, watchdog_flags, "BOOL|force: stop when a CPU hangs"),
     NUMBER_ROW("watchdog_timeout", watchdog_timeout, 3600, "SECONDS: how long is hanging"),
     BOOL_ROW("x2apic", x2apic, "BOOL: use x2APIC mode"),
+    FLAGS_ROW("xpti", spec.xpti, xpti_flags, "BOOL,dom0,domu: isolation against Meltdown"),
     BOOL_ROW("xsave", xsave, "BOOL: use XSAVE"),
 };
 
@@ -702,13 +743,13 @@ static const char ignored[] =
     "ivrs_ioapic lapic lapic_timer_c2_ok ler low_crashinfo low_mem_virq_limit max_cstate "
     "max_gsi_irqs mce mce_fb mce_verbosity mmcfg mmio-relax msi mtrr.show mwait-idle nmi "
     "no-real-mode nr_irqs numa pci pci-passthrough pci-phantom pcid pku placeholder "
-    "ple_gap ple_window preferred-cstates probe-port-aliases psr pv pv-l1tf pv-linear-pt "
+    "ple_gap ple_window preferred-cstates probe-port-aliases psr pv pv-linear-pt "
     "rcu-idle-timer-period-ms ro-hpet sched-gran sched_credit2_max_cpus_runqueue "
     "sched_credit2_migrate_resist sched_credit_tslice_ms sched_ratelimit_us "
-    "sched_smt_power_savings scrub-domheap serial_tx_buffer shim_mem smt spec-ctrl "
+    "sched_smt_power_savings scrub-domheap serial_tx_buffer shim_mem smt "
     "tbuf_size tevt_mask tickle_one_idle_cpu timer_slop tmem tsx ucode unrestricted_guest "
     "vcpu_migration_delay vesa-map vesa-mtrr vesa-ram vga viridian-spinlock-retry-count "
-    "viridian-version vm-notify-window vpid vpmu xpti ";
+    "viridian-version vm-notify-window vpid vpmu ";
 
 enum { IGNORED_MAX = 128 }; // at least as many as there are words above
 
@@ -727,6 +768,24 @@ static const struct options defaults = {
     .smep = GUARD_ON,
     .smap = GUARD_ON,
     .xsave = true,
+    .spec = {.xpti = OPTION_AUTO,
+             .xpti_dom0 = OPTION_AUTO,
+             .xpti_domu = OPTION_AUTO,
+             .l1tf = OPTION_AUTO,
+             .l1tf_dom0 = OPTION_AUTO,
+             .l1tf_domu = OPTION_AUTO,
+             .all = OPTION_AUTO,
+             .xen = OPTION_AUTO,
+             .pv = OPTION_AUTO,
+             .rsb = OPTION_AUTO,
+             .verw = OPTION_AUTO,
+             .ibpb_entry = OPTION_AUTO,
+             .bhb_entry = OPTION_AUTO,
+             .ibrs = OPTION_AUTO,
+             .stibp = OPTION_AUTO,
+             .ibpb = OPTION_AUTO,
+             .ssbd = OPTION_AUTO,
+             .bhi_dis_s = OPTION_AUTO},
     .hpet = true,
     .iommu = {.enable = true, .intremap = true, .quarantine = true, .dom0_map_reserved = true},
     .gnttab_max_frames = 64,

@@ -12,6 +12,7 @@
 #ifndef WIRT_BOOT_CMDLINE_H
 #define WIRT_BOOT_CMDLINE_H
 
+#include "cpu/spec.h"
 #include "lib/compiler.h"
 
 enum {
@@ -125,6 +126,7 @@ struct options {
     s8 x2apic;
     u8 smep, smap; // enum guard_mode
     bool xsave;
+    struct spec_options spec;
     bool hpet;
     u8 clocksource;               // enum clock_source
     char tsc[OPTIONS_TEXT_BYTES]; // "", "unstable", "skewed", "stable:socket"

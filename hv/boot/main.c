@@ -9,6 +9,7 @@
 #include "cpu/irq.h"
 #include "cpu/power.h"
 #include "cpu/smp.h"
+#include "cpu/spec.h"
 #include "cpu/time.h"
 #include "cpu/traps.h"
 #include "cpu/watchdog.h"
@@ -94,8 +95,8 @@ static void start(void)
     cpu_count = 1;
     cpus[0].online = 1;
     cpu_setup();
-    cpu_warn_meltdown();
     cpu_policy_init();
+    spec_report();
     timers_init();
     sched_init();
     irqs_init();
@@ -137,7 +138,9 @@ void wirt_main(u32 magic, u32 info)
     cpu_probe();
     cpu_features.smep &= options.smep == GUARD_ON;
     cpu_features.smap &= options.smap == GUARD_ON;
+    spec_init(&options.spec);
     memory_init(&boot_info);
+    spec_patch();
     if (cpu_area_create(0) != 0)
         panic("not enough memory for the boot CPU; give the machine more");
     call_on_stack((u64)&cpus[0].info->regs, start);

@@ -17,8 +17,6 @@ struct cpu_features {
 extern struct cpu_features cpu_features;
 
 void cpu_probe(void);
-// Tells the operator if guests may read what they should not. After cpu_setup.
-void cpu_warn_meltdown(void);
 // Allocates and maps the area of CPU `id`; 0, -ENOMEM. Boot CPU only.
 NODISCARD int cpu_area_create(u32 id);
 // Loads this CPU's tables and control registers. On its own stack already.

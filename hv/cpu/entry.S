@@ -2,6 +2,7 @@
 // Every way into the hypervisor and out of it. Interrupts are off throughout; segment registers and
 // GS bases are not touched, the CPU's data is found from the stack pointer (cpu/percpu.h).
 #include "cpu/offsets.h"
+#include "cpu/spec.h"
 #include "mm/layout.h"
 
 #define FUNC(name) .globl name; .type name, @function; .balign 16; name:
@@ -46,6 +47,28 @@
     pop %rdi
 .endm
 
+// A call of a C dispatcher, which spec_patch may lead through guarded_\fn.
+.macro CALL_C fn
+9:  call \fn
+    .pushsection .guard_sites, "a", @progbits
+    .long 9b - ., guarded_\fn - .
+    .popsection
+.endm
+
+// Fills the return stack with a place that catches speculation (32 entries). Clobbers ecx.
+.macro RSB_OVERWRITE
+    mov $16, %ecx
+7:  call 8f
+6:  pause
+    lfence
+    jmp 6b
+8:  call 8f
+    ud2
+8:  dec %ecx
+    jnz 7b
+    add $(32 * 8), %rsp
+.endm
+
     .section .text.entry, "ax", @progbits
 
 // In: hardware frame, error word with the vector in its upper half. On the CPU's main stack.
@@ -56,9 +79,9 @@ FUNC(entry_common)
     testb $3, REGS_CS(%rsp)
     jz 1f
 guest_common:
-    call trap_from_guest
+    CALL_C trap_from_guest
     jmp exit_guest
-1:  call trap_from_hv
+1:  CALL_C trap_from_hv
     RESTORE_REGS
     add $8, %rsp
     iretq
@@ -94,7 +117,7 @@ FUNC(entry_syscall)
     movl $VECTOR_SYSCALL, 4(%rsp)
     SAVE_REGS
     mov %rsp, %rdi
-    call syscall_from_guest
+    CALL_C syscall_from_guest
     // fall through
 END(entry_syscall)
 
@@ -132,7 +155,7 @@ iret_fixup:
     pushq $0
     SAVE_REGS
     mov %rsp, %rdi
-    call guest_iret_failed
+    CALL_C guest_iret_failed
     jmp exit_guest
 
     .section .ex_table, "a", @progbits
@@ -146,7 +169,7 @@ FUNC(enter_guest_first)
     and $-PERCPU_SIZE, %rdi
     lea (PERCPU_STACK_END - INFO_SIZE)(%rdi), %rsp
     mov %rsp, %rdi
-    call idle_resume
+    CALL_C idle_resume
     jmp exit_guest
 END(enter_guest_first)
 
@@ -159,6 +182,118 @@ FUNC(call_on_stack)
     call *%rsi
     ud2
 END(call_on_stack)
+
+// --- guarded calls: what spec_choose wants done between a guest and C ---
+//
+// Under XPTI a guest runs on tables that hold this section, the IST stacks and the page of struct
+// cpu_info, little else (cpu/xpti.c). NMI, #DB and #MC may come between any two instructions here,
+// and iretq may fault: so each entry, from ourselves too, looks at CR3 instead of assuming, and
+// those from ourselves put it back. INFO_HV_CR3 is written before a switch and holds until the
+// next one.
+
+// Out: r12 = struct cpu_info, r13d = GUARD_* bits. Clobbers rax, rcx, rdx.
+guard_enter:
+    mov %rsp, %r12
+    and $-PERCPU_SIZE, %r12
+    add $(PERCPU_STACK_END - INFO_SIZE), %r12
+    mov INFO_GUARD(%r12), %r13d
+    test $GUARD_CLAC, %r13d
+    jz 1f
+    clac
+1:  test $GUARD_XPTI, %r13d
+    jz 1f
+    mov %cr3, %rax
+    cmp %rax, INFO_GUEST_CR3(%r12)
+    jne 1f
+    mov INFO_HV_CR3(%r12), %rax
+    mov %rax, %cr3
+1:  test $GUARD_IBRS, %r13d
+    jz 1f
+    mov $0x48, %ecx // MSR_SPEC_CTRL
+    mov INFO_MSR_HV(%r12), %eax
+    xor %edx, %edx
+    wrmsr
+1:  test $GUARD_IBPB, %r13d
+    jz 1f
+    mov $0x49, %ecx // MSR_PRED_CMD
+    mov $1, %eax
+    xor %edx, %edx
+    wrmsr
+1:  test $GUARD_RSB, %r13d
+    jz 1f
+    RSB_OVERWRITE
+1:  test $GUARD_BHB, %r13d
+    jz 2f
+    mov $5, %ecx // Intel "Branch History Injection", "Software BHB-clearing sequence"
+    call 1f
+2:  lfence // no way round the above by a wrong guess
+    ret
+    .balign 64
+1:  call 3f
+    ret
+    .balign 64
+3:  mov $5, %eax
+4:  jmp 5f
+    nop
+5:  sub $1, %eax
+    jnz 4b
+    sub $1, %ecx
+    jnz 1b
+    ret
+
+.macro GUARDED fn
+FUNC(guarded_\fn)
+    mov %rsp, %rbx
+    call guard_enter
+    and $-4096, %rsp // the pages below are not in the guest's tables
+    call \fn
+    jmp guard_exit
+END(guarded_\fn)
+.endm
+    GUARDED trap_from_guest
+    GUARDED syscall_from_guest
+    GUARDED guest_iret_failed
+    GUARDED idle_resume
+
+// In: al = what C returned, for exit_guest; rbx = rsp at the guarded call.
+guard_exit:
+    mov %eax, %ebp
+    test $GUARD_XPTI, %r13d
+    jz 1f
+    call pv_guest_cr3
+1:  mov %rbx, %rsp
+    test $GUARD_XPTI, %r13d
+    jz 1f
+    test %rax, %rax
+    jz 1f
+    mov %cr3, %rcx
+    mov %rcx, INFO_HV_CR3(%r12)
+    mov %rax, %cr3
+1:  test $GUARD_IBRS, %r13d
+    jz 1f
+    mov $0x48, %ecx
+    mov INFO_MSR_GUEST(%r12), %eax
+    xor %edx, %edx
+    wrmsr
+1:  test $GUARD_VERW, %r13d
+    jz 1f
+    verw INFO_VERW(%r12) // what is loaded after this is the guest's own
+1:  mov %ebp, %eax
+    ret
+
+// On whatever stack: no switch, and CR3 as it was afterwards.
+FUNC(guarded_trap_from_hv)
+    mov %cr3, %rbx
+    call guard_enter
+    call trap_from_hv
+    test $GUARD_XPTI, %r13d
+    jz 1f
+    mov %cr3, %rax
+    cmp %rax, %rbx
+    je 1f
+    mov %rbx, %cr3
+1:  ret
+END(guarded_trap_from_hv)
 
 // 256 entry stubs of 16 bytes. Vectors with an error code: 8, 10-14, 17, 21, 29, 30.
     .balign 16
@@ -177,6 +312,31 @@ entry_stubs:
     jmp entry_common
     .endif
     .set vec, vec + 1
+    .endr
+
+// void rsb_overwrite(void)
+    .text
+FUNC(rsb_overwrite)
+    RSB_OVERWRITE
+    lfence
+    ret
+END(rsb_overwrite)
+
+// What gcc calls for an indirect branch: retpolines, until spec_patch writes plain jumps over them
+// (32 bytes each, in the order of register numbers).
+    .balign 32
+    .globl indirect_thunks
+indirect_thunks:
+    .irp reg, rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15
+    .balign 32
+FUNC(__x86_indirect_thunk_\reg)
+    call 2f
+1:  pause
+    lfence
+    jmp 1b
+2:  mov %\reg, (%rsp)
+    ret
+END(__x86_indirect_thunk_\reg)
     .endr
 
 // u64 copy_fixup(void *dst, const void *src, u64 bytes): copies, returns the bytes not copied.

@@ -20,5 +20,11 @@ void offsets(void)
     OFFSET(REGS_RSP, offsetof(struct cpu_regs, rsp));
     OFFSET(INFO_SIZE, sizeof(struct cpu_info));
     OFFSET(INFO_SYSCALL_RSP, offsetof(struct cpu_info, syscall_rsp));
+    OFFSET(INFO_GUARD, offsetof(struct cpu_info, guard));
+    OFFSET(INFO_MSR_HV, offsetof(struct cpu_info, msr_hv));
+    OFFSET(INFO_MSR_GUEST, offsetof(struct cpu_info, msr_guest));
+    OFFSET(INFO_GUEST_CR3, offsetof(struct cpu_info, guest_cr3));
+    OFFSET(INFO_HV_CR3, offsetof(struct cpu_info, hv_cr3));
+    OFFSET(INFO_VERW, offsetof(struct cpu_info, verw_selector));
     OFFSET(INFO_REGS_END, offsetof(struct cpu_info, regs) + sizeof(struct cpu_regs));
 }

@@ -10,6 +10,7 @@
 
 enum { CPUS_MAX = 128 };
 
+struct domain;
 struct vcpu;
 struct cpu;
 
@@ -27,7 +28,14 @@ struct cpu_info {
     struct cpu *cpu;
     u32 softirq;     // [a] enum softirq bits
     u32 fault_error; // [c] of the last fault that was fixed up
-    u32 fault_vector, pad[3];
+    u32 fault_vector;
+    // For guarded entries and exits (cpu/entry.S).
+    u32 guard;              // [c] GUARD_* bits (cpu/spec.h)
+    u32 msr_hv, msr_guest;  // [c] SPEC_CTRL with GUARD_IBRS
+    u64 guest_cr3;          // [c] what the guest runs on under XPTI; 0: its own root
+    u64 hv_cr3;             // [c] its own root, meanwhile
+    u32 root_stale;         // [a] bit n: copy n of struct cpu's guest_root is
+    u32 verw_selector, pad; // [i]
 };
 STATIC_ASSERT(sizeof(struct cpu_info) % 16 == 8); // the exception frame ends 16-byte aligned
 
@@ -41,8 +49,11 @@ struct cpu {
     struct cpu_info *info; // [i]
     u64 *gdt_l1, *ldt_l1;  // [c] page-table entries of the GDT and LDT windows
     u64 area;              // [i] virtual address of the per-CPU area
-    u32 held_locks;        // [c] debug: depth of lock_stack
-    u16 lock_stack[16];    // [c]
+    u64 *guest_root[2];    // [c] XPTI: copies of the guest's roots for user and kernel mode
+    u64 *guest_windows;    // [c] XPTI: the entries of gdt_l1 and ldt_l1 in their tables
+    const struct domain *last_domain; // [c] whose vCPU ran here last; only compared
+    u32 held_locks;                   // [c] debug: depth of lock_stack
+    u16 lock_stack[16];               // [c]
 };
 
 extern struct cpu cpus[CPUS_MAX];

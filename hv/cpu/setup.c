@@ -2,6 +2,7 @@
 // A CPU's own tables: area and stacks, GDT page, TSS, IDT, system-call MSRs, control registers.
 #include "abi/xen.h"
 #include "cpu/cpu.h"
+#include "cpu/spec.h"
 #include "cpu/traps.h"
 #include "cpu/x86.h"
 #include "lib/printk.h"
@@ -37,7 +38,7 @@ struct table_ptr {
     u64 base;
 } PACKED;
 
-static struct idt_gate idt[256] ALIGNED(4096);
+struct idt_gate idt[256] ALIGNED(4096); // a page of its own: guests under XPTI have it
 extern u8 entry_stubs[][16], entry_syscall[];
 
 // SDM 3C "Model-Specific Registers": MSR_PLATFORM_INFO. APM 3 "Function 8000_0021h": CpuidUserDis.
@@ -91,21 +92,6 @@ void cpu_probe(void)
         f->xcr0_mask = r.a & 0xe7;
         f->xsaveopt = cpuid(0xd, 1).a & 1;
     }
-}
-
-// docs/security.md: page tables are not split, so this is all that stands against Meltdown here.
-void cpu_warn_meltdown(void)
-{
-    enum { HAS_ARCH_CAPABILITIES = 1 << 29 };
-    u64 caps = 0;
-    if (!cpu_features.intel)
-        return;
-    if (cpu_features.max_leaf >= 7 && (cpuid(7, 0).d & HAS_ARCH_CAPABILITIES) &&
-        rdmsr_safe(MSR_ARCH_CAPABILITIES, &caps) && (caps & ARCH_CAP_RDCL_NO))
-        return;
-    printk(LOG_WARN,
-           "this CPU is open to Meltdown and there is no isolation against it: any program "
-           "in a guest may read all memory");
 }
 
 static int map_fresh(u64 va, u32 pages, u64 flags)
@@ -183,7 +169,7 @@ int cpu_area_create(u32 id)
     tss->iomap = sizeof(struct tss);
     fill_gdt((u64 *)(area + PERCPU_GDT + FIRST_RESERVED_GDT_BYTE), (u64)tss);
     write_stub(mfn_virt(map_lookup(area + PERCPU_STUB)), area + PERCPU_STUB, (u64)c->info);
-    return 0;
+    return spec.guard & GUARD_XPTI ? xpti_cpu_create(c) : 0;
 }
 
 static void set_gate(u32 vec, u8 ist, u8 dpl)
@@ -252,4 +238,5 @@ void cpu_setup(void)
     fault_cpuid();
     if (cpu_features.rdtscp)
         wrmsr_safe(MSR_TSC_AUX, c->id);
+    spec_cpu_setup();
 }

@@ -41,6 +41,8 @@ enum cr4_bits {
 enum msr {
     MSR_TSC = 0x10,
     MSR_APIC_BASE = 0x1b,
+    MSR_SPEC_CTRL = 0x48,
+    MSR_PRED_CMD = 0x49,
     MSR_MTRRCAP = 0xfe,
     MSR_PLATFORM_INFO = 0xce,
     MSR_ARCH_CAPABILITIES = 0x10a,
@@ -62,6 +64,7 @@ enum msr {
 #define MSR_KERNEL_GS_BASE 0xc0000102u
 #define MSR_TSC_AUX        0xc0000103u
 #define MSR_HWCR           0xc0010015u
+#define MSR_AMD_DE_CFG     0xc0011029u
 
 #define HWCR_CPUID_USER_DIS ((u64)1 << 35)
 
@@ -70,6 +73,7 @@ enum efer_bits {
     EFER_LME = 1u << 8,
     EFER_LMA = 1u << 10,
     EFER_NXE = 1u << 11,
+    EFER_AIBRSE = 1u << 21,
 };
 
 #define X86_READ(name, reg)                               \
@@ -128,7 +132,14 @@ static inline u64 rdtsc(void)
     return ((u64)hi << 32) | lo;
 }
 
-enum { ARCH_CAP_RDCL_NO = 1 << 0 }; // not open to Meltdown
+enum spec_ctrl_bits {
+    SPEC_CTRL_IBRS = 1 << 0,
+    SPEC_CTRL_STIBP = 1 << 1,
+    SPEC_CTRL_SSBD = 1 << 2,
+    SPEC_CTRL_RRSBA_DIS_S = 1 << 6,
+    SPEC_CTRL_BHI_DIS_S = 1 << 10,
+};
+enum { PRED_CMD_IBPB = 1 << 0, DE_CFG_LFENCE_SERIALIZES = 1 << 1 };
 
 struct cpuid_regs {
     u32 a, b, c, d;

@@ -13,6 +13,8 @@
 // 4. A frame that is partial keeps its type even at count zero, and somebody holds a reference: the
 //    domain's deferred list if it was being invalidated, FT_HELD if it was being validated.
 #include "pv/mmu.h"
+#include "cpu/cpu.h"
+#include "cpu/spec.h"
 #include "cpu/x86.h"
 #include "hc/continue.h"
 #include "io/mmio.h"
@@ -127,12 +129,21 @@ static int get_table_entry(struct domain *d, enum frame_type type, mfn_t self, u
     return mmu_get(d, m, (enum frame_type)(type - 1));
 }
 
+// L1TF: of an entry that is not present too, the processor may take the address to look into its
+// cache, without the bits beyond its width.
+static bool names_ram(const struct domain *d, u64 pte)
+{
+    u64 mask = PTE_ADDR & (((u64)1 << cpu_features.phys_bits) - 1);
+    return (d->privileged ? spec.l1tf_dom0 : spec.l1tf_domu) && (pte & PTE_ADDR) &&
+           (pte & mask) >> PAGE_SHIFT < frame_count;
+}
+
 // Counts what the entry uses; may take rights out of *pte.
 static int get_entry(struct domain *d, struct domain *fd, enum frame_type type, mfn_t self,
                      u64 *pte)
 {
     if (!(*pte & PTE_P))
-        return 0;
+        return unlikely(names_ram(d, *pte)) ? -EINVAL : 0;
     return type == FT_L1 ? get_leaf(fd, pte) : get_table_entry(d, type, self, *pte);
 }
 
@@ -169,7 +180,7 @@ static int validate_table(struct domain *d, struct frame *f, enum frame_type typ
         memcpy(&table[HV_L4_FIRST], hv_l4_slots, sizeof(hv_l4_slots));
     for (u32 i = f->progress; i < ENTRIES; i++) {
         u64 pte = READ_ONCE(table[i]);
-        if (!(pte & PTE_P) || hv_slot(type, i))
+        if (!pte || hv_slot(type, i))
             continue;
         u64 hw = pte;
         int rc = get_entry(d, d, type, self, &hw);
@@ -474,6 +485,8 @@ static int write_entry(struct domain *d, struct domain *fd, struct frame *f, enu
     // A self-mapping may gain no rights: it goes through get_entry's checks every time.
     if (same_use(type, old, val) && (type == FT_L1 || !mfn_eq(pte_mfn(val), self))) {
         exchange_entry(p, adjust_for(type, val), preserve_ad);
+        if (type == FT_L4)
+            pv_roots_changed(d);
         return 0;
     }
     if (type == FT_L1 && only_write_differs(old, val) && may_change_write(fd, val))
@@ -482,6 +495,8 @@ static int write_entry(struct domain *d, struct domain *fd, struct frame *f, enu
     if (rc != 0)
         return rc;
     old = exchange_entry(p, adjust_for(type, val), preserve_ad && (val & PTE_P));
+    if (type == FT_L4)
+        pv_roots_changed(d);
     put_entry(d, type, self, old);
     return 0;
 }
@@ -501,7 +516,7 @@ int mmu_write(struct domain *d, struct domain *fd, maddr_t where, u64 val, bool 
     mfn_t m = maddr_to_mfn(where);
     if (!mfn_valid(m))
         return -EINVAL;
-    struct frame *f = frame_of(m);
+    struct frame *f = frame_of(MFN(guest_index(m.v, frame_count)));
     u64 word = READ_ONCE(f->type);
     enum frame_type type = frame_type_of(word);
     u64 *p = maddr_virt(where);

@@ -88,6 +88,15 @@ void pv_toggle_mode(struct vcpu *v);
 NODISCARD int pv_set_root(struct vcpu *v, mfn_t m, bool user);
 // Reloads CR3 of the current vCPU after its roots changed.
 void pv_load_cr3(struct vcpu *v);
+// XPTI. What CR3 is to be while the current vCPU runs, its copy of the root brought up to date; 0:
+// its own root. Exit path.
+u64 pv_guest_cr3(void);
+// An entry of a root of d changed: the copies follow before their CPUs return to the guest. Whoever
+// takes an entry away makes the other CPUs come in where it matters, by the TLB clock: the copy is
+// marked before the table that was let go gets its time.
+void pv_roots_changed(struct domain *d);
+// Did the current vCPU run on a copy that has changed meanwhile?
+bool pv_root_stale(const struct vcpu *v);
 void pv_fpu_init(struct vcpu *v);
 // Gives a vCPU that does not run another XCR0 and XSAVE area. -EINVAL: the processor would refuse.
 NODISCARD int pv_set_xsave(struct vcpu *v, u64 xcr0, const void *area);

@@ -244,6 +244,8 @@ static void page_fault(struct vcpu *v, struct cpu_regs *r)
     u64 address = read_cr2();
     u32 error = r->error_code;
     u64 area = this_cpu()->area + PERCPU_LDT;
+    if (!(error & PF_PRESENT) && unlikely(pv_root_stale(v)))
+        return; // the processor saw an old copy of the root: again
     if (address - area < PV_LDT_FRAMES * PAGE_SIZE) {
         if (pv_ldt_fault(v, address - area))
             return;

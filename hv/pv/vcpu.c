@@ -6,6 +6,7 @@
 // registers, FS/GS bases, debug and FPU registers in the processor.
 #include "abi/errno.h"
 #include "cpu/cpu.h"
+#include "cpu/spec.h"
 #include "cpu/time.h"
 #include "cpu/x86.h"
 #include "dom/domain.h"
@@ -87,6 +88,61 @@ static u64 current_root(const struct pv_vcpu *pv)
     return mfn_eq(root, MFN_NONE) ? idle_cr3 : mfn_to_maddr(root).v;
 }
 
+// --- XPTI: the roots that guests run on (cpu/xpti.c) ---
+
+static void root_changed(u32 modes) // bit 0: user, bit 1: kernel
+{
+    if (spec.guard & GUARD_XPTI)
+        __atomic_fetch_or(&cpu_info()->root_stale, modes, __ATOMIC_SEQ_CST);
+}
+
+void pv_roots_changed(struct domain *d)
+{
+    if (!(spec.guard & GUARD_XPTI))
+        return;
+    for_each_cpu (i)
+        if (cpumask_test(&d->dirty, i))
+            __atomic_fetch_or(&cpus[i].info->root_stale, 3, __ATOMIC_SEQ_CST);
+}
+
+bool pv_root_stale(const struct vcpu *v)
+{
+    const struct cpu_info *info = cpu_info();
+    return info->guest_cr3 && READ_ONCE(info->root_stale) >> v->pv.kernel_mode & 1;
+}
+
+// An entry that maps the root itself maps the copy instead: the root would show our tables.
+static void copy_root(u64 *to, const u64 *from)
+{
+    mfn_t self = virt_mfn(from);
+    u64 own = mfn_to_maddr(virt_mfn(to)).v;
+    for (u32 i = 0; i < PAGE_SIZE / 8; i++) {
+        if (i == HV_L4_FIRST + 1)
+            i = HV_L4_END;
+        u64 pte = READ_ONCE(from[i]);
+        to[i] = mfn_eq(pte_mfn(pte), self) ? (pte & ~PTE_ADDR) | own : pte;
+    }
+    for (u32 i = HV_L4_FIRST + 2; i < HV_L4_END; i++)
+        ASSERT(to[i] == 0);
+}
+
+u64 pv_guest_cr3(void)
+{
+    struct cpu_info *info = cpu_info();
+    const struct vcpu *v = info->current;
+    u64 cr3 = 0;
+    if (v->dom->privileged ? spec.xpti_dom0 : spec.xpti_domu) {
+        bool mode = v->pv.kernel_mode;
+        u64 *copy = info->cpu->guest_root[mode];
+        // Cleared before the copy is made: a change after that raises it again.
+        if (__atomic_fetch_and(&info->root_stale, ~(1u << mode), __ATOMIC_SEQ_CST) >> mode & 1)
+            copy_root(copy, maddr_virt(MADDR(current_root(&v->pv))));
+        cr3 = mfn_to_maddr(virt_mfn(copy)).v;
+    }
+    info->guest_cr3 = cr3;
+    return cr3;
+}
+
 void pv_load_cr3(struct vcpu *v)
 {
     tlb_load_cr3(current_root(&v->pv));
@@ -124,6 +180,7 @@ int pv_set_root(struct vcpu *v, mfn_t m, bool user)
         show_m2p(v, m, user);
     }
     *slot = m;
+    root_changed(user ? 1 : 2);
     if (user == !v->pv.kernel_mode)
         pv_load_cr3(v);
     if (!mfn_eq(old, m) && !mfn_eq(old, MFN_NONE))
@@ -153,6 +210,10 @@ static void load_windows(const struct pv_vcpu *pv)
             WRITE_ONCE(c->ldt_l1[i], 0); // faults, to be mapped then
         else
             window_set(c->ldt_l1, i, pv->ldt_frame[i]);
+    if (c->guest_windows) {
+        memcpy(c->guest_windows, c->gdt_l1, PV_GDT_FRAMES * sizeof(u64));
+        memcpy(c->guest_windows + (c->ldt_l1 - c->gdt_l1), c->ldt_l1, PV_LDT_FRAMES * sizeof(u64));
+    }
 }
 
 static void load_ldt(const struct pv_vcpu *pv)
@@ -241,6 +302,10 @@ void pv_load(struct vcpu *v)
     cpu_info()->regs = pv->regs;
     cpumask_set(&v->dom->dirty, c->id);
     cpu_info()->current = v;
+    root_changed(3);
+    if (c->last_domain != v->dom && c->last_domain)
+        spec_switch_domain();
+    c->last_domain = v->dom;
     load_windows(pv);
     tlb_load_cr3(current_root(pv));
     load_ldt(pv);

@@ -16,6 +16,8 @@
 #include <cmocka.h>
 #include <string.h>
 #include <sys/mman.h>
+#include "cpu/cpu.h"
+#include "cpu/spec.h"
 #include "dom/domain.h"
 #include "dom/grant.h"
 #include "fake/host.h"
@@ -301,6 +303,13 @@ static bool another_waits(mfn_t m)
         frame_put_type(m);
     }
     return false;
+}
+
+struct cpu_features cpu_features = {.phys_bits = 40};
+struct spec spec;
+
+void pv_roots_changed(struct domain *d)
+{
 }
 
 void tlb_flush_since(const struct cpumask *mask, u32 stamp)

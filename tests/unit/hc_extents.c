@@ -10,6 +10,8 @@
 #include <cmocka.h>
 #include <string.h>
 #include <sys/mman.h>
+#include "cpu/cpu.h"
+#include "cpu/spec.h"
 #include "dom/domain.h"
 #include <xen/memory.h>
 #include "dom/grant.h"
@@ -34,6 +36,13 @@ struct domain *dom0;
 // --- surroundings ---
 
 u32 tlb_clock_value = 1;
+
+struct cpu_features cpu_features = {.phys_bits = 40};
+struct spec spec;
+
+void pv_roots_changed(struct domain *d)
+{
+}
 
 void tlb_flush_since(const struct cpumask *mask, u32 stamp)
 {

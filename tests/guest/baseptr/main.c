@@ -4,6 +4,8 @@
 // xen ABI: xen.h MMUEXT_NEW_BASEPTR. The new tables must be a valid L4, pinned or not; the current
 // L4 cannot lose its type. Hypervisor slots appear in every L4 whatever the guest wrote there. Only
 // an L4 is a base; reading cr3 gives the machine address.
+//
+// ALSO: xpti=1
 #include "lib/guest.h"
 
 const char test_title[] = "changing the page-table base";

@@ -4,6 +4,8 @@
 // xen ABI: arch-x86/xen.h; SDM 3B "Debug Registers". Breakpoints on hypervisor addresses and I/O
 // breakpoints the guest may not have are refused; DR4 and DR5 alias DR6 and DR7 or are refused; a
 // data breakpoint on a guest address makes #DB with DR6 telling which.
+//
+// ALSO: xpti=1
 #include "lib/guest.h"
 
 const char test_title[] = "debug registers";

@@ -8,6 +8,8 @@
 // is the inverse of the mask, cr2 is stored in vcpu_info.arch.cr2. Error codes are those of the
 // processor (SDM 3A "Error Code", "Page-Fault Exception"); PV kernels run at ring 3, yet a fault of
 // the guest kernel has PFEC_U clear.
+//
+// ALSO: xpti=1
 #include "lib/guest.h"
 
 const char test_title[] = "exception vectors, error codes and frames";

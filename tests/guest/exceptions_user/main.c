@@ -4,6 +4,8 @@
 //
 // xen ABI: struct trap_info: the flags' IF bit masks events in the handler for user traps too.
 // Vectors and error codes are the processor's (SDM 3A chapter "Interrupt and Exception Handling").
+//
+// ALSO: xpti=1
 #include "lib/guest.h"
 
 const char test_title[] = "exceptions from user mode";

@@ -7,6 +7,7 @@
 // themselves are null.
 //
 // SMP: 4
+// ALSO: xpti=1
 #include "lib/guest.h"
 
 const char test_title[] = "failsafe callback for bad data selectors";

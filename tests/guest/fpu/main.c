@@ -3,6 +3,8 @@
 //
 // xen ABI: arch-x86/xen.h "Sets (if set!=0) or clears (if set==0) CR0.TS". With TS set the first
 // FPU instruction is #NM, which clears TS before the handler runs (the guest need not ask for it).
+//
+// ALSO: xpti=1
 #include "lib/guest.h"
 
 const char test_title[] = "fpu_taskswitch and #NM";

@@ -6,6 +6,8 @@
 // flags (NT, TF, AC, RF, IOPL) that follow into the hypervisor. What must hold: whatever user mode
 // is entered with, it comes back to the guest kernel by a trap or a syscall; the handler runs
 // without the dangerous flags; the hypervisor lives. The seed is printed; "seed=N" repeats it.
+//
+// ALSO: xpti=1
 #include "lib/guest.h"
 
 const char test_title[] = "random returns to user mode come back";

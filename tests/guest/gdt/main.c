@@ -5,6 +5,8 @@
 // frames that may have no writable mapping; Xen's selectors stay at the end of the GDT whatever the
 // guest installs. A descriptor never gives ring 0 away: update_descriptor refuses system types and
 // gates, and forces what it accepts to the guest's ring.
+//
+// ALSO: xpti=1
 #include "lib/guest.h"
 
 const char test_title[] = "set_gdt and update_descriptor";

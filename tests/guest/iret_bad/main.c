@@ -5,6 +5,8 @@
 // fault
 // (#GP with the selector as error code, SDM 2A "IRET") as if the instruction in user mode had
 // raised it: the frame is the context that could not be loaded. The hypervisor survives it.
+//
+// ALSO: xpti=1
 #include "lib/guest.h"
 
 const char test_title[] = "iret to user mode with bad selectors";

@@ -5,6 +5,8 @@
 // without VGCF_in_syscall; rflags.IF becomes the upcall mask inverted and the real IF stays set;
 // IOPL cannot be raised by it; reserved flag bits and VM do not reach the processor; arithmetic
 // flags and DF do.
+//
+// ALSO: xpti=1
 #include "lib/guest.h"
 
 const char test_title[] = "iret hypercall: registers and flags";

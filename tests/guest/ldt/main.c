@@ -4,6 +4,8 @@
 // xen ABI: xen.h MMUEXT_SET_LDT ("linear address of LDT base (NB. must be page-aligned)"). Accesses
 // fault the page in lazily, whose type then forbids a writable mapping; a page mapped writable
 // cannot be used; setting 0 entries takes the LDT away.
+//
+// ALSO: xpti=1
 #include "lib/guest.h"
 
 const char test_title[] = "MMUEXT_SET_LDT";

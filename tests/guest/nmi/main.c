@@ -3,6 +3,8 @@
 //
 // xen ABI: vcpu.h VCPUOP_send_nmi; callback.h CALLBACKTYPE_nmi; nmi.h. Delivery disregards the
 // upcall mask and masks events in the handler; a second NMI waits until the iret of the first.
+//
+// ALSO: xpti=1
 #include "lib/guest.h"
 
 const char test_title[] = "NMIs of a vCPU";

@@ -6,6 +6,7 @@
 // while vCPU 1 is up or down; changes to shared lower tables are seen by both.
 //
 // SMP: 4
+// ALSO: xpti=1
 #include "lib/guest.h"
 
 const char test_title[] = "page tables in use by another vCPU";

@@ -6,6 +6,7 @@
 // time while vCPU 0 points it at other frames.
 //
 // SMP: 4
+// ALSO: xpti=1
 #include "lib/guest.h"
 
 const char test_title[] = "TLB flushes on other vCPUs";

@@ -6,6 +6,7 @@
 // again.
 //
 // SMP: 4
+// ALSO: xpti=1
 #include "lib/guest.h"
 
 const char test_title[] = "concurrent pinning, mapping and unpinning";

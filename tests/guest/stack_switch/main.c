@@ -3,6 +3,8 @@
 //
 // xen ABI: arch-x86/xen.h HYPERVISOR_stack_switch(ss, esp). It has no effect on kernel-mode traps,
 // which stay on the current stack; the bounce frame starts at the 16-byte aligned top.
+//
+// ALSO: xpti=1
 #include "lib/guest.h"
 
 const char test_title[] = "stack_switch";

@@ -7,6 +7,8 @@
 // PFEC_U, entries come in on the stack of stack_switch, syscall arrives with rcx and r11 as the
 // instruction leaves them, and a callback registered with CALLBACKF_mask_events starts with events
 // masked.
+//
+// ALSO: xpti=1
 #include "lib/guest.h"
 
 const char test_title[] = "guest user mode, syscall and exceptions";

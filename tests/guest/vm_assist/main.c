@@ -3,6 +3,8 @@
 //
 // xen ABI: xen.h VMASST_*. Unknown types are -EINVAL, unknown commands -ENOSYS. m2p_strict hides
 // the M2P from user mode.
+//
+// ALSO: xpti=1
 #include "lib/guest.h"
 
 const char test_title[] = "vm_assist";

@@ -6,6 +6,8 @@
 // syscall then takes the #DB in the hypervisor, on whatever stack. Breakpoints on memory that the
 // hypervisor touches for the guest hit there as well. What must hold: the call's result is right
 // and the hypervisor lives, whether or not the guest sees a #DB.
+//
+// ALSO: xpti=1
 #include "lib/guest.h"
 
 const char test_title[] = "breakpoints that hit in the hypervisor";

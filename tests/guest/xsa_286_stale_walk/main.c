@@ -4,6 +4,8 @@
 // Class: an upper entry is removed without a flush; the tables below become ordinary pages which
 // the guest fills with entries of its own choice, while a processor still walks through them. What
 // must hold: once a page of a former table can be written, nothing translates through it.
+//
+// ALSO: xpti=1
 #include "lib/guest.h"
 
 const char test_title[] = "no walk through former page tables";
