@@ -182,6 +182,21 @@ class Machine:
         self.qemu.wait()
         return "triple fault" if self.triple_faulted() else self._shutdown_reason()
 
+    def monitor_command(self, line):
+        """What QEMU's monitor answers to a line."""
+        command = {"execute": "human-monitor-command", "arguments": {"command-line": line}}
+        self.monitor.sendall(json.dumps(command).encode() + b"\n")
+        self.monitor.settimeout(60)
+        data = b""
+        while True:
+            data += self.monitor.recv(65536)
+            *lines, data = data.split(b"\n")
+            for answer in map(json.loads, lines):
+                if isinstance(answer.get("return"), str):
+                    return answer["return"]
+                if "error" in answer:
+                    raise Failure(f"QEMU's monitor: {answer['error']['desc']}")
+
     def triple_faulted(self):
         with open(f"{self.work}/qemu.log", errors="replace") as log:
             return "Triple fault" in log.read()

@@ -15,7 +15,7 @@
 #define STIBP     (1u << 27)
 #define SSBD      (1u << 31)
 
-static const struct spec_options automatic = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+static const struct spec_options automatic = {-1, -1, -1, -1, -1, -1, -1, -1, -1,        -1,
                                               -1, -1, -1, -1, -1, -1, -1, -1, THUNK_AUTO};
 
 #define INTEL(m) .intel = true, .family = 6, .model = m
@@ -47,27 +47,33 @@ static const struct {
      {INTEL(0x6a), .leaf7_d = IBRS_IBPB | STIBP | SSBD | MD_CLEAR, .caps = 0x20123},
      "xpti off, eibrs, stibp, ibpb, bhb-entry, verw"},
     {"Sapphire Rapids",
-     {INTEL(0x8f), .leaf7_d = IBRS_IBPB | STIBP | SSBD | MD_CLEAR, .leaf7_2_d = 0x1f, .caps = 0x0c023},
+     {INTEL(0x8f), .leaf7_d = IBRS_IBPB | STIBP | SSBD | MD_CLEAR, .leaf7_2_d = 0x1f,
+      .caps = 0x0c023},
      "xpti off, eibrs, stibp, ibpb, bhi-dis-s"},
     {"BHI_NO",
-     {INTEL(0xaf), .leaf7_d = IBRS_IBPB | STIBP | SSBD | MD_CLEAR, .leaf7_2_d = 0x1f, .caps = 0x10c023},
+     {INTEL(0xaf), .leaf7_d = IBRS_IBPB | STIBP | SSBD | MD_CLEAR, .leaf7_2_d = 0x1f,
+      .caps = 0x10c023},
      "xpti off, eibrs, stibp, ibpb"},
     {"Gracemont: register file",
      {INTEL(0xbe), .leaf7_d = IBRS_IBPB | STIBP | MD_CLEAR, .leaf7_2_d = 0x1f, .caps = 0x1000c023},
      "xpti off, eibrs, stibp, ibpb, bhi-dis-s, verw"},
-    {"Zen 2", {AMD(0x17), .ext8_b = 0x0100d000}, "xpti off, retpoline, stibp, ibpb, ibpb-entry, rsb"},
+    {"Zen 2",
+     {AMD(0x17), .ext8_b = 0x0100d000},
+     "xpti off, retpoline, stibp, ibpb, ibpb-entry, rsb"},
     {"Zen 3, microcode for SRSO",
      {AMD(0x19), .ext8_b = 0x6100d000, .ext21_a = 1 << 28},
      "xpti off, retpoline, stibp, ibpb, ibpb-entry"},
     {"Zen 4",
      {AMD(0x19), .ext8_b = 0x6100d000, .ext21_a = 1 << 28 | 1 << 8},
      "xpti off, auto-ibrs, stibp, ibpb, ibpb-entry"},
-    {"Zen 5", {AMD(0x1a), .ext8_b = 0x6100d000, .ext21_a = 3 << 28 | 1 << 8},
+    {"Zen 5",
+     {AMD(0x1a), .ext8_b = 0x6100d000, .ext21_a = 3 << 28 | 1 << 8},
      "xpti off, auto-ibrs, stibp, ibpb"},
     {"some other vendor's", {.family = 6, .model = 0xf}, "xpti on (dom0, domu), retpoline"},
 };
 
-static void expect(const char *what, const struct spec_cpu *c, const struct spec_options *o, const char *says)
+static void expect(const char *what, const struct spec_cpu *c, const struct spec_options *o,
+                   const char *says)
 {
     struct spec s;
     char line[160];
@@ -85,11 +91,11 @@ static void test_cpus(void **state)
 
 static void test_options(void **state)
 {
-#define WITH(...)                       \
-    ({                                  \
+#define WITH(...)                          \
+    ({                                     \
         struct spec_options o = automatic; \
-        __VA_ARGS__;                    \
-        o;                              \
+        __VA_ARGS__;                       \
+        o;                                 \
     })
     const struct spec_cpu haswell = {INTEL(0x3c), .leaf7_d = IBRS_IBPB | STIBP | SSBD | MD_CLEAR};
     const struct spec_cpu none = {AMD(15)};
@@ -116,7 +122,8 @@ static void test_options(void **state)
          WITH(o.rsb = o.bhb_entry = o.verw = 1, o.thunk = THUNK_LFENCE),
          "xpti off, lfence, rsb, bhb-entry, verw"},
         {"spec-ctrl=ssbd,verw=0,stibp=0 pv-l1tf=0", &haswell,
-         WITH(o.ssbd = 1, o.verw = o.stibp = o.l1tf = 0), "xpti on (dom0, domu), retpoline, ibpb, ssbd"},
+         WITH(o.ssbd = 1, o.verw = o.stibp = o.l1tf = 0),
+         "xpti on (dom0, domu), retpoline, ibpb, ssbd"},
         {"pv-l1tf", &none, WITH(o.l1tf = 1), "xpti off, retpoline, pv-l1tf dom0, pv-l1tf domu"},
     };
     for (u32 i = 0; i < ARRAY_SIZE(rows); i++)
