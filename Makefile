@@ -37,10 +37,18 @@ $(BUILD)/gen/cpu/offsets.h: hv/cpu/offsets.c Makefile
 	$(Q)$(CC) $(HV_CFLAGS) -MMD -MT $@ -MF $(BUILD)/gen/offsets.d -S -o $(BUILD)/gen/offsets.s $<
 	$(Q)sed -n 's/.*"->\([A-Z0-9_]*\) \$$*\(-*[0-9]*\)\\n".*/#define \1 \2/p' $(BUILD)/gen/offsets.s > $@
 
+# What runs seldom is made small; the unpacking of dom0's kernel is not among it.
+SMALL := hv/boot/% hv/io/% hv/dom0/build.c hv/dom0/kimage.c hv/dom0/unpack%.c hv/hc/domctl% \
+    hv/hc/sysctl% hv/hc/platform.c hv/hc/physdev.c hv/hc/mca.c hv/hc/version.c hv/hc/console.c \
+    hv/cpu/setup.c hv/cpu/policy.c hv/cpu/smp.c hv/cpu/power.c hv/dom/destroy.c hv/dom/claim.c \
+    hv/dom/ranges.c hv/dom/grant.c hv/hc/memory.c hv/hc/extents.c hv/pv/audit.c hv/pv/debug.c \
+    hv/pv/hypercall_page.c hv/sched/trace.c hv/mm/map.c hv/lib/printf.c
+size_flags = $(if $(filter $(SMALL),$<),-Os)
+
 $(BUILD)/hv/%.o: hv/%.c Makefile
 	@mkdir -p $(@D)
 	@echo CC $<
-	$(Q)$(CC) $(HV_CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(HV_CFLAGS) $(size_flags) -MMD -MP -c -o $@ $<
 
 $(BUILD)/hv/%.S.o: hv/%.S $(BUILD)/gen/cpu/offsets.h Makefile
 	@mkdir -p $(@D)
