@@ -44,6 +44,7 @@ static void open_com(const struct options *o, u32 n)
 void console_open(const struct options *o)
 {
     console_set_levels(o->loglvl.always, o->guest_loglvl.limited);
+    console_set_switch(o->conswitch, o->conswitch_stay);
     for (u32 i = 0; i < o->console_count; i++) {
         if (o->console[i].kind == CONSOLE_VGA) {
             if (!boot_info.efi)

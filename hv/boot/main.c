@@ -37,8 +37,14 @@ NORETURN void wirt_main(u32 magic, u32 info);
 // Options whose machinery does not exist are named, so that nobody relies on them.
 static void note_options(const struct options *o)
 {
-    if (o->iommu.enable && o->iommu.force)
+    if ((o->iommu.enable && o->iommu.force) || o->iommu.dom0_strict || o->iommu.dom0_map_inclusive)
         printk(LOG_WARN, "iommu: there is no IOMMU driver yet; dom0's devices reach all memory");
+    if (!o->apic)
+        printk(LOG_WARN, "apic=0: no effect; IO-APICs are always used");
+    if (!o->xsave)
+        printk(LOG_WARN, "xsave=0: no effect; XSAVE is used if the CPU has it");
+    if (strcmp(o->tsc, "stable:socket") == 0)
+        printk(LOG_WARN, "tsc=stable:socket: no effect; TSCs are compared at boot");
     if (o->sched[0] && strcmp(o->sched, "bvt") != 0)
         printk(LOG_WARN, "sched=%s: the scheduler is bvt", o->sched);
     if (o->dom0_kind == DOM0_PVH)

@@ -17,7 +17,6 @@ enum {
     DEVICES_MAX = 4,
     KEYS = 128,
     GUEST_LINES = 16, // LOG_GUEST lines per tick
-    SWITCH_KEY = 'A' - '@',
     SWITCH_COUNT = 3,
 };
 
@@ -41,7 +40,8 @@ static u32 guest_lines = GUEST_LINES, guest_lines_lost;
 static char input[INPUT_SIZE];
 static u32 input_first, input_end;
 static bool input_to_keys;
-static u32 switch_seen; // switch keys in a row
+static char switch_letter = 'A'; // with Ctrl; 0: input is never switched
+static u32 switch_seen;          // switch keys in a row
 
 static struct {
     void (*fn)(void);
@@ -227,10 +227,19 @@ void console_ring_clear(u32 index)
     console_unlock();
 }
 
+void console_set_switch(char letter, bool to_keys)
+{
+    console_lock();
+    switch_letter = letter ? (char)(letter & ~0x20) : '\0';
+    switch_seen = 0;
+    input_to_keys = to_keys;
+    console_unlock();
+}
+
 // True if c completes the switch sequence.
 static bool is_switch(char c)
 {
-    switch_seen = c == SWITCH_KEY ? switch_seen + 1 : 0;
+    switch_seen = switch_letter && c == switch_letter - '@' ? switch_seen + 1 : 0;
     if (switch_seen < SWITCH_COUNT)
         return false;
     switch_seen = 0;
@@ -253,8 +262,8 @@ void console_rx(char c)
         input_write(c);
     console_unlock();
     if (switched)
-        printk(LOG_ERR, "input goes to %s (three Ctrl-A switch)",
-               to_keys ? "Wirt, 'h' for help" : "dom0");
+        printk(LOG_ERR, "input goes to %s (three Ctrl-%c switch)",
+               to_keys ? "Wirt, 'h' for help" : "dom0", switch_letter);
     else if (to_keys)
         console_key_press(c);
     else

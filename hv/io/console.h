@@ -45,6 +45,9 @@ void console_ring_clear(u32 index);
 // One received character. Three Ctrl-A in a row switch the input between dom0 and the debug keys;
 // no lock may be held.
 void console_rx(char c);
+// Input switches between dom0 and the debug keys when Ctrl and this letter (0: never; default: a)
+// come three times; where it goes until then.
+void console_set_switch(char letter, bool to_keys);
 // Takes what was received for dom0, up to len bytes. Returns how many.
 size_t console_input_read(char *buf, size_t len);
 // Provided by the core: something for dom0 arrived. Called without locks.

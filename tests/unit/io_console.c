@@ -219,6 +219,23 @@ static void press(const char *keys)
         console_rx(*keys++);
 }
 
+static void test_switch_letter(void **state)
+{
+    char buf[8];
+    console_set_switch('b', false);
+    press("\x01\x01\x01");
+    assert_int_equal(console_input_read(buf, sizeof(buf)), 3);
+    shown_reset();
+    press("\x02\x02\x02");
+    assert_non_null(strstr(shown, "input goes to Wirt, 'h' for help (three Ctrl-B switch)"));
+    press("\x02\x02\x02");
+    console_set_switch(0, true); // never, and so it stays
+    console_input_read(buf, sizeof(buf));
+    press("\x01\x01\x01z");
+    assert_int_equal(console_input_read(buf, sizeof(buf)), 0);
+    console_set_switch('a', false);
+}
+
 static void test_debug_keys(void **state)
 {
     char buf[8];
@@ -278,6 +295,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_input_goes_to_dom0, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_input_drops_the_newest, setup, teardown),
         cmocka_unit_test_setup_teardown(test_debug_keys, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_switch_letter, setup, teardown),
         cmocka_unit_test_setup_teardown(test_panic_prints_although_locked, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
