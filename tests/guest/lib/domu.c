@@ -137,6 +137,8 @@ struct domu *domu_new(const struct domu_config *config)
     if (!d->config.max_kb)
         d->config.max_kb = d->nr_pfns * 4ul;
     domu_create_args(d->config.vcpus);
+    if (config->limits)
+        config->limits(&dc.u.createdomain);
     REQUIRE(domctl(XEN_DOMCTL_createdomain, config->id) == 0);
     d->id = dc.domain;
     dc.u.max_vcpus.max = d->config.vcpus;

@@ -43,6 +43,8 @@ struct domu_config {
     unsigned int arena; // pages for page_alloc(); 0: 32
     unsigned int extra; // unmapped frames; 0: 16
     uint64_t max_kb;    // 0: what is needed
+    // Over the usual limits of domu_create_args(): called between them and createdomain.
+    void (*limits)(struct xen_domctl_createdomain *args);
 };
 
 struct domu {
