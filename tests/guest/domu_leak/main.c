@@ -4,8 +4,6 @@
 // xen ABI: domctl.h createdomain, destroydomain; sysctl.h physinfo free_pages. Domains are
 // destroyed at every stage of their making, while they run and after they ended. "lives=N" on the
 // command line says how many with one vCPU, and how many with several.
-//
-// WIRT: skip domctl comes with the control interface
 // LONG: lives=5000
 #include "lib/domu.h"
 

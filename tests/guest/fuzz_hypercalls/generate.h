@@ -216,7 +216,8 @@ static void generate_wild(unsigned int *nr, uint64_t *a)
     case __HYPERVISOR_sched_op:
         a[0] = pick(9);
         a[1] = (uint64_t)p;
-        if (a[0] == SCHEDOP_block || a[0] == SCHEDOP_shutdown || a[0] == SCHEDOP_watchdog)
+        if (a[0] == SCHEDOP_block || a[0] == SCHEDOP_shutdown || a[0] == SCHEDOP_watchdog ||
+            a[0] == SCHEDOP_shutdown_code)
             a[0] = SCHEDOP_yield;
         if (a[0] == SCHEDOP_poll) // a time-out in the past
             p[2] = 1;

@@ -4,8 +4,6 @@
 //
 // What must hold: the flag is refused or ignored, for a domU and for dom0 on its behalf, and
 // nothing is lost.
-//
-// WIRT: skip domctl comes with the control interface
 #include "lib/domu.h"
 
 const char test_title[] = "populate on demand asked for by a PV guest";

@@ -4,8 +4,6 @@
 //
 // What must hold: a domU with hundreds of pinned tables is destroyed completely, and while that
 // goes on dom0's clock ticks: no single call of dom0 takes a second.
-//
-// WIRT: skip domctl comes with the control interface
 #include "lib/domu.h"
 
 const char test_title[] = "destroying a domain with many page tables";

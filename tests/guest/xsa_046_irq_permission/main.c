@@ -3,8 +3,6 @@
 // after they were taken away.
 //
 // What must hold: a domU cannot map, bind, or ask about interrupts without dom0's permission.
-//
-// WIRT: skip domctl comes with the control interface
 #include "lib/domu.h"
 
 const char test_title[] = "interrupts of a domU without permission";

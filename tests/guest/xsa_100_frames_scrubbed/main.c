@@ -4,8 +4,6 @@
 //
 // What must hold: after a domain full of a pattern has died, no frame that another domain gets
 // shows it.
-//
-// WIRT: skip domctl comes with the control interface
 #include "lib/domu.h"
 
 const char test_title[] = "frames of a dead domain are cleared";

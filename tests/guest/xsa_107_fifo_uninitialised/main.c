@@ -3,8 +3,6 @@
 // yet was delivered through a null pointer.
 //
 // What must hold: such an event is harmless, and delivered or not, the channel can be used on.
-//
-// WIRT: skip domctl comes with the control interface
 #include "lib/domu.h"
 
 const char test_title[] = "FIFO events for a vCPU without a control block";

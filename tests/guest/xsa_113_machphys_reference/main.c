@@ -3,8 +3,6 @@
 // the frame, and with it the domain, could never be freed.
 //
 // What must hold: after many such updates, good and refused, a domain dies completely.
-//
-// WIRT: skip domctl comes with the control interface
 #include "lib/domu.h"
 
 const char test_title[] = "references taken by M2P updates";

@@ -3,8 +3,6 @@
 // had set, that is bytes of the hypervisor's stack.
 //
 // What must hold: what an answer does not define comes back as it was given or as zero.
-//
-// WIRT: skip domctl comes with the control interface
 #include "lib/domu.h"
 
 const char test_title[] = "padding in answers to the tools";

@@ -4,8 +4,6 @@
 //
 // What must hold: a new domU sees initial values, whatever dom0 and an earlier domU left there; and
 // each keeps its own while they take turns.
-//
-// WIRT: skip domctl comes with the control interface
 #include "lib/domu.h"
 
 const char test_title[] = "FPU registers of another domain";

@@ -4,8 +4,6 @@
 //
 // What must hold: when the frame is a page table, a write through the old address faults or does
 // not arrive.
-//
-// WIRT: skip domctl comes with the control interface
 #include "lib/domu.h"
 
 const char test_title[] = "stale translations of another domain's frames";

@@ -4,8 +4,6 @@
 //
 // What must hold: polling any port number is an error or returns; dom0 and a domU, with both event
 // ABIs.
-//
-// WIRT: skip domctl comes with the control interface
 #include "lib/domu.h"
 
 const char test_title[] = "polling ports that do not exist";

@@ -4,8 +4,6 @@
 //
 // What must hold: three domUs and dom0, each with its own bases and selectors, find them unchanged
 // after every turn.
-//
-// WIRT: skip domctl comes with the control interface
 #include "lib/domu.h"
 
 const char test_title[] = "segment bases across domain switches";

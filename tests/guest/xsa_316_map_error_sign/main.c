@@ -4,8 +4,6 @@
 //
 // What must hold: a map that fails, for want of a handle or for any other reason, has a negative
 // status and maps nothing.
-//
-// WIRT: skip domctl comes with the control interface
 #include "lib/domu.h"
 
 const char test_title[] = "status of failed grant maps";

@@ -4,8 +4,6 @@
 //
 // What must hold: an offset that is not aligned or leaves the page is refused; one that is good
 // works once.
-//
-// WIRT: skip domctl comes with the control interface
 #include "lib/domu.h"
 
 const char test_title[] = "vcpu_info at odd addresses";

@@ -3,8 +3,6 @@
 //
 // What must hold: after refusals of every kind the domain can be destroyed and its frames come
 // back, and the machine goes on.
-//
-// WIRT: skip domctl comes with the control interface
 #include "lib/domu.h"
 
 const char test_title[] = "refused acquire_resource calls";

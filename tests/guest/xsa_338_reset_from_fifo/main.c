@@ -4,8 +4,6 @@
 //
 // What must hold: a domU with FIFO channels, among them one to dom0, resets itself; events from
 // both sides, polls and closes after that are answered, and the 2-level ABI works again.
-//
-// WIRT: skip domctl comes with the control interface
 #include "lib/domu.h"
 
 const char test_title[] = "resetting FIFO event channels";

@@ -4,8 +4,6 @@
 //
 // What must hold: a domain with as many channels as it may have, half of them bound to dom0, is
 // reset and destroyed; each call of dom0 ends within a second.
-//
-// WIRT: skip domctl comes with the control interface
 #include "lib/domu.h"
 
 const char test_title[] = "a domain with very many event channels";

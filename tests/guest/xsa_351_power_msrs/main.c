@@ -4,8 +4,6 @@
 // others.
 //
 // What must hold: a domU reading either gets a value that tells nothing or a fault of its own.
-//
-// WIRT: skip domctl comes with the control interface
 #include "lib/domu.h"
 
 const char test_title[] = "MSRs of the machine read by a domU";
