@@ -26,6 +26,9 @@ HYPERCALLS = {
     "event_send": ("event send, masked port", None),
     "update_va_mapping": ("update_va_mapping", None),
     "mmu_update_512": ("mmu_update, 512 entries", None),
+    "grant_map_unmap": ("grant map + unmap, one", 0.5),
+    "grant_map_unmap_32": ("grant map + unmap, 32 at once", 0.5),
+    "grant_copy_32": ("grant copy, 32 pages", 0.5),
 }
 
 ROWS = [

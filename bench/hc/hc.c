@@ -13,6 +13,7 @@
 
 #include <xen/xen.h>
 #include <xen/event_channel.h>
+#include <xen/grant_table.h>
 #include <xen/memory.h>
 #include <xen/sched.h>
 #include <xen/version.h>
@@ -202,11 +203,86 @@ static void run_batch(unsigned int count)
              "mmu_update");
 }
 
+// Grants to ourselves: the last page of the window shows the table, the pages from GRANT_SLOT on
+// the mappings of what the first ones hold.
+enum { GRANT_BATCH = 32, GRANT_SLOT = 256, GRANT_REF = 16 };
+
+static struct gnttab_map_grant_ref grant_maps[GRANT_BATCH];
+static struct gnttab_unmap_grant_ref grant_unmaps[GRANT_BATCH];
+static struct gnttab_copy grant_copies[GRANT_BATCH];
+
+static void grant_op(unsigned int op, void *elements, unsigned int count)
+{
+    must(hypercall(__HYPERVISOR_grant_table_op, op, (unsigned long)elements, count, 0) == 0,
+         "grant_table_op");
+}
+
+static void map_and_unmap(unsigned int elements)
+{
+    grant_op(GNTTABOP_map_grant_ref, grant_maps, elements);
+    for (unsigned int i = 0; i < elements; i++)
+        grant_unmaps[i].handle = grant_maps[i].handle;
+    grant_op(GNTTABOP_unmap_grant_ref, grant_unmaps, elements);
+}
+
+static void run_grant_map(unsigned int count)
+{
+    while (count--)
+        map_and_unmap(1);
+}
+
+static void run_grant_map_batch(unsigned int count)
+{
+    while (count--)
+        map_and_unmap(GRANT_BATCH);
+}
+
+static void run_grant_copy(unsigned int count)
+{
+    while (count--)
+        grant_op(GNTTABOP_copy, grant_copies, GRANT_BATCH);
+}
+
+static void prepare_grants(void)
+{
+    char *table_page = window_page(TABLE_ENTRIES - 1);
+    struct gnttab_setup_table setup = {.dom = DOMID_SELF, .nr_frames = 1};
+    static xen_pfn_t frame;
+
+    set_xen_guest_handle(setup.frame_list, &frame);
+    grant_op(GNTTABOP_setup_table, &setup, 1);
+    must(map_entry(table_page, (uint64_t)frame << PAGE_SHIFT | PTE_FLAGS) == 0, "map the table");
+    for (unsigned int i = 0; i < GRANT_BATCH; i++) {
+        grant_entry_v1_t *entry = (grant_entry_v1_t *)table_page + GRANT_REF + i;
+        uint64_t where = (uint64_t)window_page(GRANT_SLOT + i);
+
+        must(map_entry(window_page(GRANT_SLOT + i), 0) == 0, "make room");
+        entry->domid = 0;
+        entry->frame = (uint32_t)frame_of(window_page(i));
+        entry->flags = GTF_permit_access;
+        grant_maps[i] = (struct gnttab_map_grant_ref){
+            .host_addr = where, .flags = GNTMAP_host_map, .ref = GRANT_REF + i};
+        grant_unmaps[i].host_addr = where;
+        grant_copies[i] = (struct gnttab_copy){
+            .flags = GNTCOPY_source_gref,
+            .len = PAGE_BYTES,
+            .dest = {.u.gmfn = frame_of(window_page(GRANT_BATCH + i)), .domid = DOMID_SELF}};
+        grant_copies[i].source.u.ref = GRANT_REF + i;
+    }
+    map_and_unmap(GRANT_BATCH);
+    grant_op(GNTTABOP_copy, grant_copies, GRANT_BATCH);
+    for (unsigned int i = 0; i < GRANT_BATCH; i++)
+        must(!grant_maps[i].status && !grant_unmaps[i].status && !grant_copies[i].status, "grants");
+}
+
 static const struct measure measures[] = {
     {"null", run_null, 4000},
     {"event_send", run_send, 4000},
     {"update_va_mapping", run_map, 2000},
     {"mmu_update_512", run_batch, 20},
+    {"grant_map_unmap", run_grant_map, 500}, // last: it changes the window
+    {"grant_map_unmap_32", run_grant_map_batch, 20},
+    {"grant_copy_32", run_grant_copy, 20},
 };
 
 static void prepare_events(void)
@@ -326,8 +402,11 @@ void main(const start_info_t *start)
     prepare_batch();
     put_line("tsc_khz", tsc_khz());
     loop_ticks = ticks_of(run_nothing, 4000);
-    for (size_t i = 0; i < sizeof(measures) / sizeof(measures[0]); i++)
+    for (size_t i = 0; i < sizeof(measures) / sizeof(measures[0]); i++) {
+        if (measures[i].run == run_grant_map)
+            prepare_grants();
         put_line(measures[i].name, ticks_of(measures[i].run, measures[i].count) - loop_ticks);
+    }
     put_line("mem_machine", machine_bytes());
     put_line("mem_dom0", info->nr_pages * (uint64_t)PAGE_BYTES);
     put_line("mem_free", free_bytes());

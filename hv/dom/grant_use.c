@@ -48,11 +48,21 @@ static bool in_use(const struct grant_use *u)
     return u->readers || u->writers;
 }
 
-static bool grants(u32 word, dom_id_t user, bool write, bool whole)
+// What the first word of an entry must read to grant something: the bits of the mask as in value.
+struct wanted {
+    u32 mask, value;
+};
+
+static struct wanted wanted(dom_id_t user, bool write, bool whole)
 {
-    u16 flags = (u16)word;
-    return (flags & GTF_type_mask) == GTF_permit_access && word >> 16 == user.v &&
-           !(write && flags & GTF_readonly) && !(whole && flags & GTF_sub_page);
+    return (struct wanted){0xffff0000 | GTF_type_mask | (write ? GTF_readonly : 0) |
+                               (whole ? GTF_sub_page : 0),
+                           (u32)user.v << 16 | GTF_permit_access};
+}
+
+static bool grants(u32 word, struct wanted w)
+{
+    return (word & w.mask) == w.value;
 }
 
 static void hide(const struct grant_table *t, u32 ref, const struct grant_use *u)
@@ -64,13 +74,13 @@ static void hide(const struct grant_table *t, u32 ref, const struct grant_use *u
 }
 
 // Marks the entry as read or written if it grants that. Out: its first word.
-static bool show(const struct grant_table *t, u32 ref, const struct grant_use *u, dom_id_t user,
-                 bool write, bool whole, u32 *word)
+static bool show(const struct grant_table *t, u32 ref, const struct grant_use *u, struct wanted w,
+                 bool write, u32 *word)
 {
     u32 *entry = entry_at(t, ref), old = READ_ONCE(*entry);
     u16 bits = write ? SHOWN : GTF_reading;
     do {
-        if (!grants(old, user, write, whole))
+        if (!grants(old, w))
             return false;
     } while (t->version == 1 && !__atomic_compare_exchange_n(entry, &old, old | bits, false,
                                                              __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
@@ -81,7 +91,7 @@ static bool show(const struct grant_table *t, u32 ref, const struct grant_use *u
     // mark.
     __atomic_fetch_or(shown_at(t, ref), bits, __ATOMIC_SEQ_CST);
     *word = __atomic_load_n(entry, __ATOMIC_SEQ_CST);
-    if (grants(*word, user, write, whole))
+    if (grants(*word, w))
         return true;
     hide(t, ref, u);
     return false;
@@ -94,7 +104,7 @@ static u64 frame_in(const struct grant_table *t, u32 ref)
     return READ_ONCE(((union grant_entry_v2 *)entry_at(t, ref))->full_page.frame);
 }
 
-// GNTST_bad_copy_arg: the part ends outside of the frame.
+// The end may lie outside of the frame: a copy does not.
 static struct grant_span span_of(const struct grant_table *t, u32 ref, u32 word)
 {
     struct grant_span s = {0, PAGE_SIZE};
@@ -138,7 +148,8 @@ static s16 begin(struct domain *d, dom_id_t user, u32 ref, bool write, mfn_t *fr
     struct grant_use *u = use_at(t, ref);
     if (!u)
         return GNTST_no_space;
-    if ((in_use(u) && u->user != user.v) || !show(t, ref, u, user, write, !span, &word))
+    if ((in_use(u) && u->user != user.v) ||
+        !show(t, ref, u, wanted(user, write, !span), write, &word))
         return GNTST_general_error;
     s16 status = take_frame(d, ref, u, user, write);
     if (status != GNTST_okay) {
