@@ -38,7 +38,7 @@ struct lzma_state {
 };
 
 struct lzma {
-    u32 literal_row[256];       // by the byte before: where its literal probabilities begin
+    u32 literal_row[256]; // by the byte before: where its literal probabilities begin
     struct lzma_state states[LZMA_STATES];
     u16 slot[4][64], distance[128], align[16];
     struct lzma_lengths lengths, rep_lengths;

@@ -69,10 +69,10 @@ NORETURN void panic(const char *fmt, ...) PRINTF(1, 2);
 // In release builds the condition is compiled but not evaluated.
 #ifdef WIRT_DEBUG
 #define DEBUG_BUILD true
-#define ASSERT(c) BUG_ON(!(c))
+#define ASSERT(c)   BUG_ON(!(c))
 #else
 #define DEBUG_BUILD false
-#define ASSERT(c) ((void)sizeof(!(c)))
+#define ASSERT(c)   ((void)sizeof(!(c)))
 #endif
 
 #endif
