@@ -39,7 +39,7 @@ int grant_init(struct domain *d, u32 frames_max, u32 maptrack_frames_max)
         .maptrack_frames_max = MIN(maptrack_frames_max, (u32)GRANT_MAPTRACK_FRAMES_MAX),
         .page = heap_alloc(max * sizeof(*t->page)),
         .status_page = heap_alloc(status_frames_for(max) * sizeof(*t->status_page))};
-    t->use = heap_alloc(use_pages(t) * sizeof(*t->use));
+    t->use = heap_alloc(use_pages(t) * sizeof(void *));
     spin_lock_init(&t->lock, LOCK_GRANT);
     spin_lock_init(&t->map_lock, LOCK_MAPTRACK);
     d->grant = t;

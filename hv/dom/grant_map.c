@@ -33,7 +33,7 @@ static bool more_maps(struct grant_table *t)
     if (t->map_pages == t->maptrack_frames_max)
         return false;
     if (!t->map)
-        t->map = heap_alloc(t->maptrack_frames_max * sizeof(*t->map));
+        t->map = heap_alloc(t->maptrack_frames_max * sizeof(void *));
     struct grant_map *page = t->map ? heap_alloc(PAGE_SIZE) : NULL;
     if (!page)
         return false;
