@@ -51,7 +51,7 @@ struct cpu {
     u64 area;              // [i] virtual address of the per-CPU area
     u64 *guest_root[2];    // [c] XPTI: copies of the guest's roots for user and kernel mode
     u64 *guest_windows;    // [c] XPTI: the entries of gdt_l1 and ldt_l1 in their tables
-    const struct domain *last_domain; // [c] whose vCPU ran here last; only compared
+    const struct domain *last_domain; // [a] whose vCPU ran here last; only compared
     u32 held_locks;                   // [c] debug: depth of lock_stack
     u16 lock_stack[16];               // [c]
 };

@@ -8,6 +8,7 @@
 #include "cpu/x86.h"
 
 struct cpu;
+struct domain;
 
 // What the decision rests on: CPUID and IA32_ARCH_CAPABILITIES (0 where there is none).
 struct spec_cpu {
@@ -57,6 +58,8 @@ void spec_cpu_setup(void);
 void spec_report(void);
 // A vCPU of another domain comes to this CPU: what it learnt from the last one's is forgotten.
 void spec_switch_domain(void);
+// Its memory may become another domain, which is not the one that ran here last.
+void spec_domain_gone(const struct domain *d);
 
 // cpu/xpti.c: the tables that a guest under XPTI runs on. 0, -ENOMEM. Boot CPU only.
 NODISCARD int xpti_cpu_create(struct cpu *c);

@@ -116,6 +116,13 @@ void spec_switch_domain(void)
     }
 }
 
+void spec_domain_gone(const struct domain *d)
+{
+    for_each_cpu (i)
+        if (READ_ONCE(cpus[i].last_domain) == d)
+            __atomic_store_n(&cpus[i].last_domain, (const void *)&spec, __ATOMIC_RELAXED); // nobody
+}
+
 void spec_report(void)
 {
     char line[160];

@@ -7,6 +7,7 @@
 #include "cpu/cpu.h"
 #include "cpu/irq.h"
 #include "cpu/smp.h"
+#include "cpu/spec.h"
 #include "cpu/watchdog.h"
 #include "cpu/x86.h"
 #include "dom/domain.h"
@@ -90,6 +91,8 @@ static inline bool exit_to_guest(struct cpu_regs *regs)
         }
         struct vcpu *v = info->current;
         if (unlikely(!v)) {
+            if (info->guard & GUARD_VERW)
+                cpu_verw(HV_DS); // the sibling gets our share of the buffers
             cpu_sti_hlt_cli();
             continue;
         }

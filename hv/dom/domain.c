@@ -6,6 +6,7 @@
 #include "boot/globals.h"
 #include "cpu/policy.h"
 #include "cpu/power.h"
+#include "cpu/spec.h"
 #include "cpu/time.h"
 #include "cpu/traps.h"
 #include "dom/grant.h"
@@ -89,6 +90,7 @@ void domain_free(struct domain *d)
     ranges_free(&d->io_ports);
     ranges_free(&d->io_irqs);
     heap_free(d->policy);
+    spec_domain_gone(d);
     heap_free(d);
 }
 
