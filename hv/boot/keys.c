@@ -96,15 +96,16 @@ static void print_vcpu(struct vcpu *v)
 static void print_domains(void)
 {
     static const char *const state[] = {"running", "shut down", "dying"};
-    struct domain *d = dom0;
+    struct domain *d;
     struct vcpu *v;
-    if (!d)
-        return;
-    printk(LOG_ERR, "domain %u: %s, %u references, %llu frames of at most %llu, %llu free", d->id.v,
-           state[d->state], d->refs, (ull)d->frames, (ull)d->frames_max, (ull)frames_free_count());
-    for_each_vcpu (d, v)
-        if (v->pv.initialised)
-            print_vcpu(v);
+    for_each_domain (d) {
+        printk(LOG_ERR, "domain %u: %s, %u pauses, %u references, %llu frames of at most %llu",
+               d->id.v, state[d->state], d->pauses, d->refs, (ull)d->frames, (ull)d->frames_max);
+        for_each_vcpu (d, v)
+            if (v->pv.initialised)
+                print_vcpu(v);
+    }
+    printk(LOG_ERR, "%llu frames free", (ull)frames_free_count());
 }
 
 // --- 'H': for testing the watchdog ---
@@ -117,16 +118,10 @@ static void hang(void)
 
 // --- the keys ---
 
-static void audit(void)
-{
-    if (dom0)
-        domain_audit(dom0);
-}
-
 static struct deferred_key {
     struct timer timer;
     void (*fn)(void);
-} deferred[] = {{.fn = dump_cpus}, {.fn = print_domains}, {.fn = audit}, {.fn = hang}};
+} deferred[] = {{.fn = dump_cpus}, {.fn = print_domains}, {.fn = domain_audit_all}, {.fn = hang}};
 
 static void run(void *data)
 {

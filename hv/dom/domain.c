@@ -89,6 +89,7 @@ void domain_free(struct domain *d)
     ranges_free(&d->io_frames);
     ranges_free(&d->io_ports);
     ranges_free(&d->io_irqs);
+    heap_free(d->e820);
     heap_free(d->policy);
     spec_domain_gone(d);
     heap_free(d);
@@ -275,26 +276,35 @@ void domain_unmap_guest_frame(struct domain *d, void *map)
 
 // --- audit ---
 
-enum { AUDIT_STOP_NS = 1000000000 };
+enum { AUDIT_STOP_NS = 1000000000, CTL_PAUSES_MAX = INT32_MAX };
 #ifdef WIRT_DEBUG
 enum { AUDIT_AT_END = true };
 #else
 enum { AUDIT_AT_END = false };
 #endif
 
-void domain_audit(struct domain *d)
+void domain_audit_all(void)
 {
     u64 end = time_now() + AUDIT_STOP_NS;
-    domain_pause(d);
-    while (!domain_still(d) && time_now() < end)
-        spin_wait();
-    if (domain_still(d)) {
-        mmu_audit(d);
-        grant_audit(d);
-    } else {
-        printk(LOG_ERR, "audit: not done, a vCPU does not stop");
+    bool still = true;
+    struct domain *d;
+    for_each_domain (d)
+        domain_pause(d);
+    for_each_domain (d) {
+        while (!domain_still(d) && time_now() < end)
+            spin_wait();
+        still &= domain_still(d);
     }
-    domain_unpause(d);
+    if (!still)
+        printk(LOG_ERR, "audit: not done, a vCPU does not stop");
+    for_each_domain (d) {
+        if (still) {
+            mmu_audit(d);
+            grant_audit(d);
+            evtchn_audit(d);
+        }
+        domain_unpause(d);
+    }
 }
 
 // --- pauses ---
@@ -326,6 +336,40 @@ void domain_unpause(struct domain *d)
     if (--d->pauses == 0)
         update_paused(d);
     spin_unlock(&d->lock);
+}
+
+int domain_ctl_pause(struct domain *d)
+{
+    spin_lock(&d->lock);
+    int rc = d->ctl_pauses < CTL_PAUSES_MAX ? 0 : -EOVERFLOW;
+    if (rc == 0) {
+        d->ctl_pauses++;
+        if (d->pauses++ == 0)
+            update_paused(d);
+    }
+    spin_unlock(&d->lock);
+    return rc;
+}
+
+int domain_ctl_unpause(struct domain *d)
+{
+    spin_lock(&d->lock);
+    int rc = d->ctl_pauses ? 0 : -EINVAL;
+    if (rc == 0) {
+        d->ctl_pauses--;
+        if (--d->pauses == 0)
+            update_paused(d);
+    }
+    spin_unlock(&d->lock);
+    return rc;
+}
+
+bool domain_stop_for_debugger(struct domain *d)
+{
+    if (!READ_ONCE(d->debugged) || domain_ctl_pause(d) != 0)
+        return false;
+    domain_send_virq(VIRQ_DEBUGGER);
+    return true;
 }
 
 bool domain_still(const struct domain *d)
@@ -375,7 +419,7 @@ void domain_shutdown(struct domain *d, u32 reason)
         return;
     if (d == dom0) { // others only stop: the audit waits for them
         if (AUDIT_AT_END)
-            domain_audit(d);
+            domain_audit_all();
         machine_end(reason);
     }
     printk(LOG_DEBUG, "domain %u has shut down: %s", d->id.v, reason_text(d->shutdown_reason));

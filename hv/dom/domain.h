@@ -117,11 +117,13 @@ struct domain {
     struct ranges io_frames, io_ports, io_irqs; // [io_lock] what the toolstack has granted
     u32 flags;                                  // [i] XEN_DOMCTL_CDF_*
     u32 ssidref;                                // [i]
-    u8 handle[16];                              // [d] the toolstack's name for it
-    struct domain *next;                        // [a] all domains, by id
-    struct domain *hash_next;                   // [a] those with the same hash
-    struct domain *dead_next;                   // dead ones that are to be freed
-    struct cpumask grace; // CPUs that may still look at a dead domain (dom/list.c)
+    struct e820_entry *e820;  // [d] the memory map that the toolstack gave it, or NULL
+    u32 e820_count;           // [d]
+    u8 handle[16];            // [d] the toolstack's name for it
+    struct domain *next;      // [a] all domains, by id
+    struct domain *hash_next; // [a] those with the same hash
+    struct domain *dead_next; // dead ones that are to be freed
+    struct cpumask grace;     // CPUs that may still look at a dead domain (dom/list.c)
 };
 
 #define for_each_vcpu(d, v)                               \
@@ -183,6 +185,12 @@ NODISCARD int domain_resume(struct domain *d);
 void domain_pause(struct domain *d);
 void domain_unpause(struct domain *d);
 bool domain_still(const struct domain *d);
+// The toolstack's pauses, which it sees. -EOVERFLOW: too many; -EINVAL: there is none.
+NODISCARD int domain_ctl_pause(struct domain *d);
+NODISCARD int domain_ctl_unpause(struct domain *d);
+// A debugger that is attached to d takes a breakpoint: d is paused, VIRQ_DEBUGGER tells. False:
+// there is none, the exception is the guest's.
+bool domain_stop_for_debugger(struct domain *d);
 // Ends the domain: call again on -ERESTART_HC. Only one caller at a time (d->busy).
 // -EINVAL: it is the caller's own, or dom0.
 NODISCARD int domain_destroy(struct domain *d);
@@ -192,9 +200,9 @@ bool domain_may_use(struct domain *d, const struct ranges *set, u64 first, u64 n
 void domain_send_virq(u32 virq);
 // d is to handle a global VIRQ from now on.
 void domain_set_virq_handler(struct domain *d, u32 virq);
-// Recounts the uses of d's frames (mmu_audit) and its handles (grant_audit) while its vCPUs, except
-// the current one, are stopped. No lock may be held.
-void domain_audit(struct domain *d);
+// Recounts, while no vCPU but the current one runs, what uses the frames of every domain
+// (mmu_audit), its grants (grant_audit) and its ports (evtchn_audit). No lock may be held.
+void domain_audit_all(void);
 // Brings the wall clock in the shared-info page up to date.
 void domain_update_wallclock(struct domain *d);
 // Writes vcpu_time_info (and its registered copy) of the current vCPU, or of one that does not run.

@@ -113,22 +113,19 @@ static long pause(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
     (void)op;
     if (d == cur->dom)
         return -EINVAL;
-    if (d->ctl_pauses == UINT32_MAX / 2)
-        return -EOVERFLOW;
-    d->ctl_pauses++;
-    domctl_hold_still(d);
-    return 0;
+    long rc = domain_ctl_pause(d);
+    while (rc == 0 && !domain_still(d))
+        spin_wait();
+    return rc;
 }
 
 static long unpause(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 {
     (void)op;
-    if (d == cur->dom || d->ctl_pauses == 0)
+    if (d == cur->dom)
         return -EINVAL;
     domain_update_wallclock(d); // the builder may have wiped the page since
-    d->ctl_pauses--;
-    domain_unpause(d);
-    return 0;
+    return domain_ctl_unpause(d);
 }
 
 static long resume(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
@@ -344,9 +341,9 @@ const struct hc_domctl_op hc_domctl_ops[] = {
     OP(get_address_size, DOMCTL_OUT, get_address_size, "domctl_misc"),
     OP(set_ext_vcpucontext, DOMCTL_IN, domctl_set_ext_vcpucontext, "domctl_misc"),
     OP(get_ext_vcpucontext, DOMCTL_OUT, domctl_get_ext_vcpucontext, "domctl_misc"),
-    OP(setvcpuextstate, DOMCTL_IN, domctl_setvcpuextstate, NULL),
+    OP(setvcpuextstate, DOMCTL_IN, domctl_setvcpuextstate, "domctl_misc"),
     OP(getvcpuextstate, DOMCTL_OUT, domctl_getvcpuextstate, "domctl_misc"),
-    OP(set_vcpu_msrs, DOMCTL_IN, domctl_set_vcpu_msrs, NULL),
+    OP(set_vcpu_msrs, DOMCTL_IN, domctl_set_vcpu_msrs, "domctl_misc"),
     OP(get_vcpu_msrs, DOMCTL_OUT, domctl_get_vcpu_msrs, "domctl_misc"),
     OP(set_target, DOMCTL_IN, set_target, "domctl_misc"),
     OP(gettscinfo, DOMCTL_OUT, gettscinfo, "domctl_time"),

@@ -10,6 +10,7 @@
 #include "hc/table.h"
 #include "lib/printk.h"
 #include "mm/frame.h"
+#include "mm/heap.h"
 #include "mm/map.h"
 #include "pv/mmu.h"
 
@@ -102,7 +103,48 @@ static long no_pages(struct vcpu *cur, void *arg)
 }
 
 // --- memory maps ---
-// A PV guest has no map of its own unless the toolstack gave it one: XENMEM_memory_map is missing.
+// A PV guest has no map of its own, and is told that there is no such operation, unless the
+// toolstack gave it one.
+
+static long memory_map(struct vcpu *cur, void *arg)
+{
+    struct xen_memory_map *a = arg;
+    struct domain *d = cur->dom;
+    long rc = -ENOSYS;
+    spin_lock(&d->lock);
+    if (d->e820) {
+        a->nr_entries = MIN(a->nr_entries, d->e820_count);
+        rc = guest_copy_out(GUEST_HANDLE(a->buffer), d->e820,
+                            a->nr_entries * sizeof(struct e820_entry));
+    }
+    spin_unlock(&d->lock);
+    return rc;
+}
+
+static long set_memory_map(struct vcpu *cur, void *arg)
+{
+    const struct xen_foreign_memory_map *a = arg;
+    u32 n = a->map.nr_entries;
+    struct domain *d;
+    if (n > PAGE_SIZE / sizeof(struct e820_entry))
+        return -EINVAL;
+    int rc = memory_target(cur, a->domid, &d);
+    if (rc)
+        return rc;
+    void *map = heap_alloc(PAGE_SIZE), *unused = map;
+    rc = map ? guest_copy_in(map, GUEST_HANDLE(a->map.buffer), n * sizeof(struct e820_entry))
+             : -ENOMEM;
+    if (rc == 0) {
+        spin_lock(&d->lock);
+        unused = d->e820;
+        d->e820 = map;
+        d->e820_count = n;
+        spin_unlock(&d->lock);
+    }
+    heap_free(unused);
+    domain_put(d);
+    return rc;
+}
 
 static long machine_memory_map(struct vcpu *cur, void *arg)
 {
@@ -271,6 +313,8 @@ const struct hc_op hc_memory_ops[] = {
     OP(maximum_reservation, xen_memory_domain, HC_IN, false, "memory_ops"),
     OP(machphys_mfn_list, xen_machphys_mfn_list, HC_INOUT, false, "memory_maps"),
     OP(add_to_physmap, xen_add_to_physmap, HC_IN, false, NULL),
+    OP(memory_map, xen_memory_map, HC_INOUT, false, "domctl_memory"),
+    OP(set_memory_map, xen_foreign_memory_map, HC_IN, false, "domctl_memory"),
     OP(machine_memory_map, xen_memory_map, HC_INOUT, true, "memory_maps"),
     OP(machphys_mapping, xen_machphys_mapping, HC_OUT, false, "memory_maps"),
     OP(maximum_gpfn, xen_memory_domain, HC_IN, false, "memory_ops"),

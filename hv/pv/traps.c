@@ -298,7 +298,8 @@ static void debug_trap(struct vcpu *v, struct cpu_regs *r)
 {
     v->pv.dr6 = (read_dr6() & 0xe00f) | PV_DR6_FIXED;
     write_dr6(PV_DR6_FIXED);
-    pv_inject(r, VEC_DB, 0);
+    if (!v->pv.kernel_mode || !domain_stop_for_debugger(v->dom))
+        pv_inject(r, VEC_DB, 0);
 }
 
 void pv_trap(struct cpu_regs *r)
@@ -322,6 +323,10 @@ void pv_trap(struct cpu_regs *r)
         break;
     case VEC_DB:
         debug_trap(v, r);
+        break;
+    case VEC_BP:
+        if (!v->pv.kernel_mode || !domain_stop_for_debugger(v->dom))
+            pv_inject(r, VEC_BP, 0);
         break;
     case VEC_DF:
     case VEC_MC:
