@@ -17,8 +17,8 @@
 #include "mm/map.h"
 #include "mm/tlb.h"
 
-enum { TRAMPOLINE_PAGE = 0x8, START_TIMEOUT_US = 1000000 };
-enum { SYNC_ROUNDS = 20, SYNC_OVER = ~0u };
+enum { TRAMPOLINE_PAGE = 0x8, START_TIMEOUT_US = 10000000 };
+enum { SYNC_ROUNDS = 20, SYNC_NS = 20000000, SYNC_OVER = ~0u, SYNC_TOO_LATE = ~0u - 1 };
 
 extern u8 ap_trampoline[], ap_trampoline_end[], ap_trampoline_l4[], boot_l4[];
 NORETURN void ap_main(void);
@@ -51,24 +51,30 @@ static void sync_set(u32 turn)
 static void answer_tsc(void)
 {
     for (u32 turn = sync_wait(0); turn != SYNC_OVER; turn = sync_wait(turn + 1)) {
+        while (turn == SYNC_TOO_LATE) // nobody counts on this CPU any more
+            cpu_hlt();
         sync_answer = rdtsc();
         sync_set(turn + 1);
     }
 }
 
-// While that CPU is in answer_tsc. Its first answer comes when it has got there.
+// While that CPU is in answer_tsc. Its first answer comes when it has got there; where the two run
+// in turns (an emulator's, on one CPU), later ones come slowly, and fewer must do.
 static bool compare_tsc(u32 id, u64 end)
 {
     struct tsc_skew skew = TSC_SKEW_UNKNOWN;
-    for (u32 turn = 1; turn < 2 * SYNC_ROUNDS; turn += 2) {
+    u64 enough = end;
+    for (u32 turn = 1; turn < 2 * SYNC_ROUNDS && time_now() < enough; turn += 2) {
         u64 before = rdtsc();
         sync_set(turn);
         while (__atomic_load_n(&sync_turn, __ATOMIC_ACQUIRE) == turn) { // pairs with sync_set
-            if (time_now() > end)
+            if (turn == 1 && time_now() > end)
                 return false;
             cpu_pause();
         }
         tsc_skew_add(&skew, before, sync_answer, rdtsc());
+        if (turn == 1)
+            enough = time_now() + SYNC_NS;
     }
     s64 cycles = tsc_skew_value(&skew);
     time_set_skew(id, cycles);
@@ -93,6 +99,8 @@ void ap_main(void)
     enter_guest_first();
 }
 
+// False: no memory, or it does not come. If it comes late it takes the place made for it: no other
+// may be started.
 static bool start_one(u32 apic_id)
 {
     u32 id = cpu_count;
@@ -106,16 +114,16 @@ static bool start_one(u32 apic_id)
     sync_set(0);
     apic_start_cpu(apic_id, TRAMPOLINE_PAGE);
     u64 end = time_now() + (u64)START_TIMEOUT_US * 1000;
-    bool here = compare_tsc(id, end);
-    while (here && !__atomic_load_n(&c->online, __ATOMIC_ACQUIRE)) { // pairs with ap_main
-        here = time_now() <= end;
-        cpu_pause();
+    if (!compare_tsc(id, end)) {
+        sync_set(SYNC_TOO_LATE);
+        printk(LOG_WARN, "CPU with APIC id %u does not start; it and those behind it are ignored",
+               apic_id);
+        return false;
     }
-    if (here)
-        cpu_count++;
-    else
-        printk(LOG_WARN, "CPU with APIC id %u does not start", apic_id);
-    return here;
+    while (!__atomic_load_n(&c->online, __ATOMIC_ACQUIRE)) // pairs with ap_main
+        cpu_pause();
+    cpu_count++;
+    return true;
 }
 
 static void place_trampoline(void)
@@ -144,7 +152,8 @@ void smp_start(const struct acpi_info *acpi, u32 max)
             printk(LOG_WARN, "CPU with APIC id %u needs x2APIC: ignored", a->apic_id);
             continue;
         }
-        start_one(a->apic_id);
+        if (!start_one(a->apic_id))
+            break;
     }
     printk(LOG_INFO, "%u CPUs", cpu_count);
 }

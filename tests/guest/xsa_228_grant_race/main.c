@@ -73,7 +73,7 @@ void test_main(void)
             break;
         shared_handle = h;
         turn++;
-        while (GRANT_TABLE[REF + 4].flags & GTF_reading && system_time() < end)
+        while (GRANT_TABLE[REF + 4].flags & GTF_reading && system_time() < end + 10000000000ul)
             hc_sched_op(SCHEDOP_yield, NULL);
     }
     stop = 1;
