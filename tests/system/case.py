@@ -10,10 +10,17 @@ from machine import Failure, Machine
 @dataclasses.dataclass(frozen=True)
 class Test:
     name: str
-    run: typing.Callable  # takes the Lab; raises Failure
+    run: typing.Callable  # takes the Lab; raises Failure; may return a Result for each of its parts
     quick: bool = False   # belongs to `make test`, the rest to `make test-all`
     ours: bool = False    # only Wirt promises this: left out with --oracle
+    named: bool = False   # Wirt does not pass it yet: runs when it is named, and with --oracle
     cpus: int = 1         # of the machine; one with several runs alone
+
+
+class Result(typing.NamedTuple):
+    name: str
+    why: typing.Optional[str]  # it failed, or None
+    seconds: float
 
 
 def require(condition, why):

@@ -9,7 +9,6 @@ import shutil
 from machine import Machine
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-BOOT = 60  # seconds to the first command
 
 
 class Dom0(Machine):
@@ -26,12 +25,13 @@ class Dom0(Machine):
         super().__init__(lab, kernel=image + "/vmlinuz", initrd=lab.busybox(variant), cpus=cpus, mem=mem,
                          kernel_args=f"quiet {kernel_args} -- exec lab", hv_args=hv_args,
                          devices=(*options, *devices), **machine)
-        self._fill(lab, commands, variant)
+        self._fill(lab, commands)
 
-    def _fill(self, lab, commands, variant):
+    def _fill(self, lab, commands):
         shutil.rmtree(self.share, ignore_errors=True)
         shutil.copytree(HERE + "/dom0", self.share)
-        shutil.copy(lab.busybox(variant, "guest"), self.share + "/guest.img")
-        shutil.copy(lab.guest_kernel(variant), self.share + "/guest.elf")
+        shutil.copy("/bin/busybox", self.share)
+        shutil.copy(lab.image("guest") + "/vmlinuz", self.share)
+        shutil.copy(lab.busybox("guest", "guest"), self.share + "/guest.img")
         with open(self.share + "/commands", "w") as file:
             file.write(commands)

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the tests share: the hypervisor under test, images (built when first asked for), logs."""
 
-import lzma
 import os
-import struct
 import subprocess
 import threading
 
@@ -14,8 +12,8 @@ LOGS = TOP + "/build/system-logs"
 class Lab:
     """One for a run of tests; its methods may be called from several threads."""
 
-    def __init__(self, hv, patience=1.0):
-        self.top, self.hv, self.patience = TOP, os.path.abspath(hv), patience
+    def __init__(self, hv, patience=1.0, check="*"):
+        self.top, self.hv, self.patience, self.check = TOP, os.path.abspath(hv), patience, check
         self.accel = os.environ.get("ACCEL", "tcg")
         self.lock = threading.Lock()
         self.made = {}
@@ -44,20 +42,6 @@ class Lab:
         path = f"{LOGS}/busybox-{variant}-{role}.img"
         version = os.listdir(image + "/lib/modules")[0]
         subprocess.run([TOP + "/images/mkinitrd", path, image, version, role], check=True)
-        return path
-
-    def guest_kernel(self, variant):
-        """That variant's kernel as a plain ELF file, which saves a toolstack the unpacking."""
-        image = self.image(variant)
-        return self._once(("elf", variant), lambda: self._unpack_kernel(image + "/vmlinuz", f"{LOGS}/{variant}.elf"))
-
-    def _unpack_kernel(self, packed, path):
-        with open(packed, "rb") as file:
-            data = file.read()
-        offset, length = struct.unpack_from("<II", data, 0x248)  # Linux' boot protocol: payload_offset, _length
-        start = (data[0x1F1] + 1) * 512 + offset
-        with open(path, "wb") as file:
-            file.write(lzma.LZMADecompressor().decompress(data[start:start + length]))
         return path
 
     def log_path(self):

@@ -6,6 +6,7 @@
 
 LAB=/run/lab
 CONSOLES=/var/log/xen/console
+PATIENCE=${PATIENCE:-1} # factor on every time limit
 
 # Writes NAME.cfg; further lines of it are arguments and override the usual ones.
 config() { # name line...
@@ -13,10 +14,10 @@ config() { # name line...
     shift
     cat >"$name.cfg" <<EOF
 name = "$name"
-kernel = "$LAB/guest.elf"
+kernel = "$LAB/vmlinuz"
 ramdisk = "$LAB/guest.img"
-extra = "console=hvc0 quiet cryptomgr.notests -- sh"
-memory = 96
+extra = "console=hvc0 quiet cryptomgr.notests -- modprobe -a xen_blkfront xen_netfront; sh"
+memory = 80
 vcpus = 1
 EOF
     printf '%s\n' "$@" >>"$name.cfg"
@@ -24,7 +25,7 @@ EOF
 
 # Runs a command again and again until it succeeds. The time limit is generous: it is emulated.
 within() { # seconds command...
-    local end=$((SECONDS + $1))
+    local end=$((SECONDS + $1 * PATIENCE))
     shift
     until "$@"; do
         if [ $SECONDS -ge $end ]; then
@@ -35,11 +36,19 @@ within() { # seconds command...
     done
 }
 
+# The shell's own ! is not heeded by set -e.
+fails() { # command...
+    if "$@"; then
+        echo "should have failed: $*" >&2
+        return 1
+    fi
+}
+
 console() { echo "$CONSOLES/guest-$1.log"; } # name
 
 # Waits until a line of the guest's console begins so, and prints it; costs no time meanwhile.
 console_says() { # name beginning [seconds]
-    local line reader end=$((SECONDS + ${3:-60}))
+    local line reader end=$((SECONDS + ${3:-60} * PATIENCE))
     exec 3< <(exec tail -n +1 -F "$(console "$1")" 2>/dev/null)
     reader=$!
     while [ $SECONDS -lt $end ] && read -r -t $((end - SECONDS)) line <&3; do
@@ -64,14 +73,38 @@ guest_up() { # name [option of xl create...]
 
 guest_gone() { ! xl domid "$1" >/dev/null 2>&1; } # name
 
+# The guest's state as xl list shows it: r, b, p, s, c, d and dashes.
+state() { xl list "$1" | awk 'NR == 2 { print $5 }'; } # name
+
+# KiB that the hypervisor has to give, to the page.
+free_kib() {
+    PYTHONPATH=/usr/lib/xen-4.17/lib/python python3 -c \
+        'import xen.lowlevel.xc; print(xen.lowlevel.xc.xc().physinfo()["free_memory"])'
+}
+
+# As much as before? More tables of dom0's (event channels, grants in use) may be allowed for.
+free_is() { # KiB [slack]
+    local now
+    now=$(free_kib)
+    echo "free: $now KiB, before: $1 KiB"
+    [ "$now" -le "$1" ] && [ "$now" -ge $(($1 - ${2:-0})) ]
+}
+
+sum_of() { sha256sum "$@" | cut -d ' ' -f 1; } # file, or standard input
+
+terminal() { xenstore-read "/local/domain/$(xl domid "$1")/console/tty"; } # name
+
+# Types a line at the guest's shell.
+tell() { printf '%s\n' "$2" >"$(terminal "$1")"; } # name line
+
 # Types a command at the guest's shell; prints what it said, returns its status.
 say() { # name command
     local log mark terminal
     log=$(console "$1") mark=mark-$RANDOM$RANDOM
-    terminal=$(xenstore-read "/local/domain/$(xl domid "$1")/console/tty") || return
+    terminal=$(terminal "$1") || return
     # The shell echoes the line, where the mark stands in two pieces.
     printf '%s\n' "echo; echo ${mark%%-*}''-${mark#*-}; $2" "echo ${mark%%-*}''-${mark#*-}=\$?" >"$terminal"
     console_says "$1" "$mark=" >/dev/null || return
-    tr -d '\r' <"$log" | sed -n "/^$mark\$/,/^$mark=/p" | sed "1d;\$d" | grep -v "^[/~].* # "
+    tr -d '\r' <"$log" | sed -n "/^$mark\$/,/^$mark=/p" | sed '1d; $d; /^[/~].* # /d'
     return "$(tr -d '\r' <"$log" | sed -n "s/^$mark=//p")"
 }

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: MIT
+"""Debian's Xen tools in dom0: each group is one boot and a list of checks (dom0/GROUP.sh), and each
+check is counted as a test."""
+
+import fnmatch
+import functools
+import re
+
+from case import Result, Test
+from dom0 import HERE, Dom0
+from machine import Failure
+
+CHECK = r"wirt-check (\w+) (ok|FAIL) (\d+) ?([^\r\n]*)\r*\n"
+
+
+def checks_of(group):
+    with open(f"{HERE}/dom0/{group}.sh") as file:
+        return re.findall(r"^check_(\w+)\(\) {", file.read(), re.M)
+
+
+def run(lab, group, limit, **machine):
+    """Boots, runs the checks, powers off. One that was not reached has failed."""
+    results, waiting = [], fnmatch.filter(checks_of(group), lab.check)
+    commands = f"PATIENCE={max(1, round(lab.patience))} bash /run/lab/check {group} '{lab.check}' {limit}\n"
+    try:
+        with Dom0(lab, commands, **machine) as vm:
+            vm.expect("wirt-tools-up", 120)
+            while waiting:
+                name, word, seconds, why = (part.decode() for part in vm.expect(CHECK, limit + 20).groups())
+                results.append(Result(f"xl-{group}/{name}", why if word == "FAIL" else None, float(seconds)))
+                waiting.remove(name)
+            vm.expect_end("guest-shutdown")
+    except Failure as failure:
+        results += [Result(f"xl-{group}/{name}", f"not reached: {failure}", 0.0) for name in waiting or ["end"]]
+    return results
+
+
+def _group(name, quick=False, limit=280, **machine):
+    return Test("xl-" + name, functools.partial(run, group=name, limit=limit, **machine), quick, named=True,
+                cpus=machine.get("cpus", 1))
+
+
+TESTS = [
+    _group("basic"),
+    _group("control", cpus=2, hv_args="dom0_mem=1024M dom0_max_vcpus=1"),
+    _group("devices"),
+]
