@@ -5,7 +5,8 @@
 // The calls are those of fuzz_hypercalls, aimed as well at frames and domains that are not its own.
 // It is started again, with another seed, until "calls=N" were made (20000 if nothing is said).
 // After each life dom0 looks at its own memory and at the neighbour's, and that all frames came
-// back. The seed is printed; "seed=N" repeats a run.
+// back. The seed is printed; "seed=N" repeats a run, "life=N" begins with that one, "upto=N" ends
+// each life after so many.
 // LONG: calls=1000000
 #include "fuzz_hypercalls/generate.h"
 
@@ -16,6 +17,20 @@ const char test_title[] = "random hypercalls of a domU";
 static volatile uint64_t calls, good;
 static uint64_t seed;
 static _Alignas(4096) char secret[4096];
+
+static uint64_t number(const char *name, uint64_t otherwise)
+{
+    uint64_t n = 0;
+
+    for (const char *arg = (const char *)start_info->cmd_line; *arg; arg++) {
+        if (!str_starts(arg, name))
+            continue;
+        for (arg += strlen(name); *arg >= '0' && *arg <= '9'; arg++)
+            n = n * 10 + (uint64_t)(*arg - '0');
+        return n;
+    }
+    return otherwise;
+}
 
 static bool go_on(struct frame *f)
 {
@@ -67,7 +82,7 @@ static void guest(void)
 {
     prepare();
     rw = arena + 14 * PAGE_SIZE;
-    while (calls < CALLS_OF_ONE) {
+    for (uint64_t end = number("upto=", CALLS_OF_ONE); calls < end;) {
         unsigned int nr;
         uint64_t a[5];
 
@@ -89,20 +104,6 @@ static void guest(void)
 static void neighbour(void)
 {
     CHECK_EQ(memcmp(secret, "neighbour", 9), 0);
-}
-
-static uint64_t number(const char *name, uint64_t otherwise)
-{
-    uint64_t n = 0;
-
-    for (const char *arg = (const char *)start_info->cmd_line; *arg; arg++) {
-        if (!str_starts(arg, name))
-            continue;
-        for (arg += strlen(name); *arg >= '0' && *arg <= '9'; arg++)
-            n = n * 10 + (uint64_t)(*arg - '0');
-        return n;
-    }
-    return otherwise;
 }
 
 static uint64_t sum_of(struct domu *d)
@@ -152,7 +153,7 @@ static void seed_for(unsigned int life)
 void test_main(void)
 {
     uint64_t want = number("calls=", 20000), total = 0, succeeded = 0, before, sum;
-    unsigned int lives = 0, crashes = 0;
+    unsigned int lives = (unsigned int)number("life=", 0), crashes = 0;
     struct domu *victim;
 
     seed = number("seed=", rdtsc()) | 1;
@@ -183,7 +184,11 @@ void test_main(void)
         lives++;
         crashes += reason == SHUTDOWN_crash;
         CHECK_RC(domu_destroy(d), 0);
-        REQUIRE(!domain_exists(d->id));
+        if (!CHECK(!domain_exists(d->id))) {
+            printk("life %u left domain %u: flags %x, %lu pages\n", lives - 1, d->id,
+                   dc.u.getdomaininfo.flags, (uint64_t)dc.u.getdomaininfo.tot_pages);
+            break;
+        }
         CHECK_EQ(memcmp(secret, "dom0's", 7), 0);
         CHECK_EQ(sum_of(victim), sum);
         if (lives > 100 + want / 50)
