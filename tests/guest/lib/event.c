@@ -142,6 +142,17 @@ long evtchn_status(evtchn_port_t port, struct evtchn_status *st)
     return hc_event_channel_op(EVTCHNOP_status, st);
 }
 
+domid_t own_domid(void)
+{
+    struct evtchn_status st;
+    evtchn_port_t port;
+
+    REQUIRE(alloc_unbound(DOMID_SELF, DOMID_SELF, &port) == 0);
+    REQUIRE(evtchn_status(port, &st) == 0);
+    REQUIRE(evtchn_close(port) == 0);
+    return st.u.unbound.dom;
+}
+
 static uint64_t scale(uint64_t delta, uint32_t mul, int shift)
 {
     delta = shift < 0 ? delta >> -shift : delta << shift;

@@ -242,6 +242,7 @@ long evtchn_send(evtchn_port_t port);
 long evtchn_close(evtchn_port_t port);
 long evtchn_unmask(evtchn_port_t port);
 long evtchn_status(evtchn_port_t port, struct evtchn_status *st);
+domid_t own_domid(void); // as event channels know it
 
 // ---- time
 // ------------------------------------------------------------------------------------------

@@ -23,17 +23,16 @@ static void guest(void)
     char *window = page_alloc();
     struct gnttab_map_grant_ref m = {
         .host_addr = (uint64_t)window, .flags = GNTMAP_host_map, .ref = REF, .dom = DOMID_SELF};
-    struct evtchn_status st;
 
     set_xen_guest_handle(s.frame_list, &frame);
     CHECK_RC(hc_grant_table_op(GNTTABOP_setup_table, &s, 1), 0);
     CHECK_RC(hc_update_va_mapping((void *)table, mfn_pte(frame, PTE_RW), UVMF_INVLPG), 0);
     CHECK_RC(hc_update_va_mapping(window, 0, UVMF_INVLPG), 0);
-    CHECK_RC(evtchn_status(start_info->store_evtchn, &st), 0);
+    table[REF].domid = own_domid();
     table[REF].frame = (uint32_t)va_to_mfn(page_alloc());
     table[REF].flags = GTF_permit_access;
     for (unsigned int self = 0; self < 2; self++) {
-        m.dom = self ? DOMID_SELF : 0;
+        m.dom = self ? own_domid() : 0;
         CHECK_RC(hc_grant_table_op(GNTTABOP_map_grant_ref, &m, 1), 0);
         CHECK(m.status < 0);
         CHECK_EQ(try_read(window, NULL)->frame.vector, X86_PF);
