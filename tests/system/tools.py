@@ -44,4 +44,8 @@ TESTS = [
     _group("basic"),
     _group("control", cpus=2, hv_args="dom0_mem=1024M dom0_max_vcpus=1"),
     _group("devices"),
+    _group("boot", guest_disk=True),
+    _group("bad"),
+    _group("conform"),
+    _group("lives", limit=1200),
 ]

@@ -46,8 +46,8 @@ def login(link):
 
 def picture(link, width, height):
     link.send(">BB4H", 3, 0, 0, 0, width, height)
-    pixels = []
-    while len(pixels) < width * height:
+    pixels = b""
+    while len(pixels) < width * height * 4:
         kind, count = link.unpack(">BxH")
         if kind != 0:
             sys.exit(f"vnc: message {kind}")
@@ -55,8 +55,7 @@ def picture(link, width, height):
             _, _, w, h, encoding = link.unpack(">4Hi")
             if encoding != RAW:
                 sys.exit(f"vnc: encoding {encoding}")
-            data = link.read(w * h * 4)
-            pixels += [data[i:i + 3] for i in range(0, len(data), 4)]
+            pixels += link.read(w * h * 4)
     return pixels
 
 
@@ -64,9 +63,9 @@ def main():
     link = Link(int(sys.argv[1]))
     wanted = sys.argv[2].encode()[:3]
     pixels = picture(link, *login(link))
-    found = sum(pixel == wanted for pixel in pixels)
-    print(f"vnc: {found} of {len(pixels)} pixels")
-    sys.exit(0 if found * 10 > len(pixels) * 9 else 1)
+    found, all_pixels = pixels.count(wanted), len(pixels) // 4
+    print(f"vnc: {found} of {all_pixels} pixels")
+    sys.exit(0 if found * 10 > all_pixels * 9 else 1)
 
 
 main()

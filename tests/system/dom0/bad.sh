@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: MIT
+#
+# What can go wrong: refused guests, killed daemons. A guest that runs all the time must not notice.
+# shellcheck shell=bash
+
+# xl create must fail in time, say something that contains the word, and leave no domain and nothing
+# allocated behind.
+refused() { # word line of the configuration...
+    local word=$1
+    shift
+    config bad "$@"
+    fails timeout $((60 * PATIENCE)) xl create bad.cfg >output 2>&1
+    cat output
+    grep -qi -- "$word" output
+    guest_gone bad
+    within 20 free_is "$(cat free-before)"
+    say good true
+}
+
+check_start() {
+    config good
+    guest_up good
+    free_kib >free-before
+}
+
+check_kernel_is_noise() {
+    head -c 1M /dev/urandom >noise
+    refused 'error' "kernel = \"$PWD/noise\""
+}
+
+check_kernel_is_cut() {
+    head -c 1M "$LAB/vmlinuz" >cut
+    refused 'error' "kernel = \"$PWD/cut\""
+}
+
+check_kernel_is_missing() { refused 'No such file' 'kernel = "/nowhere"'; }
+check_too_much_memory() { refused 'memory' 'memory = 1000000'; }
+check_too_little_memory() { refused 'error' 'memory = 4'; }
+check_too_many_vcpus() { refused 'error' 'vcpus = 10000'; }
+check_disk_is_missing() { refused 'No such file' "disk = [ 'phy:/dev/nowhere,xvda,w' ]"; }
+check_bridge_is_missing() { refused 'error' "vif = [ 'bridge=nowhere' ]"; }
+check_config_is_nonsense() { refused 'syntax\|error' 'this is not a setting'; }
+
+check_name_is_taken() {
+    fails xl create good.cfg
+    say good true
+}
+
+check_xenconsoled_killed() {
+    kill -9 "$(pidof xenconsoled)"
+    xl list good
+    sleep 1
+    /usr/lib/xen-4.17/bin/xenconsoled --log=guest --pid-file /run/xenconsoled.pid
+    within 20 say good true
+}
+
+# The disk of that guest stands still, but it can be destroyed.
+check_qemu_killed() {
+    qemu-img create -f qcow2 q.qcow2 8M
+    config qd "disk = [ 'format=qcow2,vdev=xvda,access=rw,target=$PWD/q.qcow2' ]"
+    guest_up qd
+    say qd '[ -e /dev/xvda ]' # the disk is there: only then the shell starts
+    kill -9 "$(xenstore-read "/local/domain/$(xl domid qd)/image/device-model-pid")"
+    say qd true
+    say good true
+    timeout $((120 * PATIENCE)) xl destroy qd
+    guest_gone qd
+}
+
+# The last one: xenstored cannot be started again. Commands fail instead of hanging, and guests run.
+check_xenstored_killed() {
+    local terminal
+    terminal=$(terminal good)
+    kill -9 "$(pidof oxenstored)"
+    fails timeout $((60 * PATIENCE)) xl create good.cfg
+    echo 'echo still-$((40 + 2))' >"$terminal"
+    console_says good still-42
+}

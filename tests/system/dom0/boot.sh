@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+#
+# Kernels and the ways to them. /dev/vdb is the disk of a small Debian (images/mkdom0 guest).
+# shellcheck shell=bash
+
+WELCOME='Debian GNU/Linux 12 as a guest'
+DISK="disk = [ 'phy:/dev/vdb,xvda,w' ]"
+
+to_login_and_off() { # name
+    xl create "$1.cfg"
+    console_says "$1" "$WELCOME" 240
+    timeout $((120 * PATIENCE)) xl shutdown -w "$1"
+    within 20 guest_gone "$1"
+}
+
+# Debian's kernel for real machines, the one that dom0 runs.
+check_generic_kernel() {
+    config generic "kernel = \"$(ls /boot/vmlinuz-*)\"" 'memory = 128' 'extra = "console=hvc0 quiet cryptomgr.notests -- sh"'
+    guest_up generic
+    xl destroy generic
+}
+
+check_vcpus8() {
+    config eight 'vcpus = 8' 'memory = 128'
+    guest_up eight
+    [ "$(say eight nproc)" = 8 ]
+    [ "$(xl vcpu-list eight | grep -c '^eight')" = 8 ]
+    xl destroy eight
+}
+
+check_memory_1g() {
+    config large 'memory = 1024'
+    guest_up large
+    [ "$(say large "awk '/MemTotal/ { print int(\$2 / 1024) }' /proc/meminfo")" -gt 900 ]
+    xl destroy large
+}
+
+check_debian() {
+    mkdir -p guest-root
+    mount -o ro,noload /dev/vdb guest-root
+    cp guest-root/boot/initrd.img-* initrd
+    umount guest-root
+    config debian "ramdisk = \"$PWD/initrd\"" "$DISK" 'memory = 256' \
+        'extra = "console=hvc0 quiet cryptomgr.notests root=/dev/xvda ro"'
+    to_login_and_off debian
+}
+
+check_pygrub() {
+    config pygrub "$DISK" 'memory = 256' 'bootloader = "pygrub"'
+    sed -i '/^kernel\|^ramdisk\|^extra/d' pygrub.cfg
+    to_login_and_off pygrub
+}
+
+check_pv_grub() {
+    config pvgrub "$DISK" 'memory = 256' 'kernel = "/usr/lib/grub-xen/grub-x86_64-xen.bin"'
+    sed -i '/^ramdisk\|^extra/d' pvgrub.cfg
+    to_login_and_off pvgrub
+}
