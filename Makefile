@@ -20,7 +20,7 @@ WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wcast-q
 HV_CFLAGS := -std=gnu17 -O2 -g -ffreestanding -fpie -mcmodel=small -fvisibility=hidden \
     -mindirect-branch=thunk-extern -mindirect-branch-register -mgeneral-regs-only -mno-red-zone -fno-stack-protector -fcf-protection=none \
     -fno-asynchronous-unwind-tables -fno-omit-frame-pointer -fno-common -fno-strict-aliasing \
-    -ffunction-sections -fdata-sections \
+    -ffunction-sections -fdata-sections -fno-align-jumps -fno-align-loops \
     -Ihv -I. -I$(BUILD)/gen -include hv/lib/hidden.h $(WARN) -DWIRT_VERSION='"$(VERSION)"'
 ifeq ($(DEBUG),1)
 HV_CFLAGS += -DWIRT_DEBUG
@@ -37,13 +37,14 @@ $(BUILD)/gen/cpu/offsets.h: hv/cpu/offsets.c Makefile
 	$(Q)$(CC) $(HV_CFLAGS) -MMD -MT $@ -MF $(BUILD)/gen/offsets.d -S -o $(BUILD)/gen/offsets.s $<
 	$(Q)sed -n 's/.*"->\([A-Z0-9_]*\) \$$*\(-*[0-9]*\)\\n".*/#define \1 \2/p' $(BUILD)/gen/offsets.s > $@
 
-# What runs seldom is made small; the unpacking of dom0's kernel is not among it.
-SMALL := hv/boot/% hv/io/% hv/dom0/build.c hv/dom0/kimage.c hv/dom0/unpack%.c hv/hc/domctl% \
-    hv/hc/sysctl% hv/hc/platform.c hv/hc/physdev.c hv/hc/mca.c hv/hc/version.c hv/hc/console.c \
-    hv/cpu/setup.c hv/cpu/policy.c hv/cpu/smp.c hv/cpu/power.c hv/dom/destroy.c hv/dom/claim.c \
-    hv/dom/ranges.c hv/dom/grant.c hv/hc/memory.c hv/hc/extents.c hv/pv/audit.c hv/pv/debug.c \
-    hv/pv/hypercall_page.c hv/sched/trace.c hv/mm/map.c hv/lib/printf.c
-size_flags = $(if $(filter $(SMALL),$<),-Os)
+# What guests' work passes through, and the unpacking of dom0's kernel, is made fast; the rest small.
+FAST := hv/cpu/traps.c hv/cpu/time.c hv/dom/domain.c hv/dom/evtchn%.c hv/dom/grant_use.c \
+    hv/dom/grant_map.c hv/dom/grant_copy.c hv/dom0/lzma.c hv/emul/% hv/hc/event.c hv/hc/grant.c \
+    hv/hc/guest_access.c hv/hc/mmu.c hv/hc/op.c hv/hc/pv.c hv/hc/sched.c hv/hc/table.c \
+    hv/hc/vcpu.c hv/lib/string.c hv/mm/alloc.c hv/mm/tlb.c hv/pv/cpuid.c hv/pv/desc.c \
+    hv/pv/emulate.c hv/pv/mmu.c hv/pv/ptwrite.c hv/pv/traps.c hv/pv/vcpu.c hv/sched/sched.c \
+    hv/sched/timer.c
+size_flags = $(if $(filter $(FAST),$<),,-Os)
 
 $(BUILD)/hv/%.o: hv/%.c Makefile
 	@mkdir -p $(@D)

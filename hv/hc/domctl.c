@@ -314,7 +314,7 @@ static long set_target(struct vcpu *cur, struct domain *d, struct xen_domctl *op
 // --- dispatch ---
 
 // clang-format off
-#define OP(op, flags, fn, test) {"XEN_DOMCTL_" #op, XEN_DOMCTL_##op, flags, fn, test}
+#define OP(op, flags, fn, test) {DOC("XEN_DOMCTL_" #op), XEN_DOMCTL_##op, flags, fn, DOC(test)}
 
 const struct hc_domctl_op hc_domctl_ops[] = {
     OP(createdomain, DOMCTL_OUT | DOMCTL_NO_DOMAIN, create, "domctl_create"),

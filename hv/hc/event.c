@@ -175,14 +175,14 @@ static long set_priority(struct vcpu *cur, void *arg)
 
 // clang-format off
 #define OP(op, dir, test) \
-    {"EVTCHNOP_" #op, EVTCHNOP_##op, sizeof(struct evtchn_##op), dir, false, op, test}
+    {DOC("EVTCHNOP_" #op), EVTCHNOP_##op, sizeof(struct evtchn_##op), dir, false, op, DOC(test)}
 
 const struct hc_op hc_event_ops[] = {
     OP(bind_interdomain, HC_INOUT, "evtchn_bind"),
     OP(bind_virq,        HC_INOUT, "evtchn_bind"),
     OP(bind_pirq,        HC_INOUT, "physdev"),
-    {"EVTCHNOP_close", EVTCHNOP_close, sizeof(struct evtchn_close), HC_IN, false, close_port,
-     "evtchn_bind"},
+    {DOC("EVTCHNOP_close"), EVTCHNOP_close, sizeof(struct evtchn_close), HC_IN, false, close_port,
+     DOC("evtchn_bind")},
     OP(send,             HC_IN,    "evtchn_deliver"),
     OP(status,           HC_INOUT, "evtchn_bind"),
     OP(alloc_unbound,    HC_INOUT, "evtchn_bind"),

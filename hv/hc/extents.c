@@ -389,9 +389,9 @@ static long exchange(struct vcpu *cur, guest_ptr arg, u64 start)
     return guest_copy_out(out, &a.nr_exchanged, sizeof(a.nr_exchanged)) ? -EFAULT : rc;
 }
 
-#define OP(op, test)                         \
-    {                                        \
-        "XENMEM_" #op, XENMEM_##op, op, test \
+#define OP(op, test)                              \
+    {                                             \
+        DOC("XENMEM_" #op), XENMEM_##op, op, test \
     }
 
 const struct hc_extent_op hc_extent_ops[] = {

@@ -177,7 +177,7 @@ static void swap(struct vcpu *cur, void *elements, u32 count)
 
 // clang-format off
 #define OP(op) \
-    {"GNTTABOP_" #op, GNTTABOP_##op, sizeof(struct gnttab_##op), HC_INOUT, false, op, "grant_table"}
+    {DOC("GNTTABOP_" #op), GNTTABOP_##op, sizeof(struct gnttab_##op), HC_INOUT, false, op, DOC("grant_table")}
 
 const struct hc_op hc_grant_ops[] = {
     OP(setup_table),
@@ -188,7 +188,7 @@ const struct hc_op hc_grant_ops[] = {
 };
 
 #define ARRAY_OP(op, run, test) \
-    {"GNTTABOP_" #op, GNTTABOP_##op, sizeof(struct gnttab_##op), run, test}
+    {DOC("GNTTABOP_" #op), GNTTABOP_##op, sizeof(struct gnttab_##op), run, DOC(test)}
 
 const struct hc_batch_op hc_grant_batch_ops[] = {
     ARRAY_OP(map_grant_ref, map, "grant_map"),

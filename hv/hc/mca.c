@@ -62,7 +62,7 @@ static long physcpuinfo(struct vcpu *cur, void *arg)
 }
 
 // clang-format off
-#define OP(op, fn, arg, dir) {"XEN_MC_" #op, XEN_MC_##op, sizeof(struct arg), dir, true, fn, "mca"}
+#define OP(op, fn, arg, dir) {DOC("XEN_MC_" #op), XEN_MC_##op, sizeof(struct arg), dir, true, fn, DOC("mca")}
 
 const struct hc_op hc_mca_ops[] = {
     OP(fetch,       fetch,       xen_mc_fetch,       HC_INOUT),

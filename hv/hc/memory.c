@@ -304,8 +304,8 @@ static long acquire_resource(struct vcpu *cur, void *arg)
 
 // clang-format off
 #define OP(op, arg, dir, priv, test) \
-    {"XENMEM_" #op, XENMEM_##op, sizeof(struct arg), dir, priv, op, test}
-#define OP_NONE(op, fn, test) {"XENMEM_" #op, XENMEM_##op, 0, HC_NONE, false, fn, test}
+    {DOC("XENMEM_" #op), XENMEM_##op, sizeof(struct arg), dir, priv, op, DOC(test)}
+#define OP_NONE(op, fn, test) {DOC("XENMEM_" #op), XENMEM_##op, 0, HC_NONE, false, fn, DOC(test)}
 
 const struct hc_op hc_memory_ops[] = {
     OP_NONE(maximum_ram_page, maximum_ram_page, "memory_ops"),

@@ -9,6 +9,14 @@
 
 struct vcpu;
 
+// What only docs/abi.md needs of a table: scripts/abi-doc defines WIRT_ABI_DOC, the image goes
+// without.
+#ifdef WIRT_ABI_DOC
+#define DOC(text) text
+#else
+#define DOC(text) NULL
+#endif
+
 enum { HC_ARG_MAX = 256 }; // bytes of the largest argument
 
 enum hc_dir {

@@ -250,12 +250,12 @@ static long nothing(UNUSED struct vcpu *cur, UNUSED void *arg)
 // free_irq_vector is unknown to Xen, too.
 // clang-format off
 #define ROW(op, arg, dir, privileged, fn) \
-    {"PHYSDEVOP_" #op, PHYSDEVOP_##op, sizeof(struct arg), dir, privileged, fn, "physdev"}
+    {DOC("PHYSDEVOP_" #op), PHYSDEVOP_##op, sizeof(struct arg), dir, privileged, fn, DOC("physdev")}
 #define ANY(op, arg, dir)  ROW(op, arg, dir, false, op)
 #define PRIV(op, arg, dir) ROW(op, arg, dir, true, op)
 
 const struct hc_op hc_physdev_ops[] = {
-    {"PHYSDEVOP_IRQ_UNMASK_NOTIFY", PHYSDEVOP_IRQ_UNMASK_NOTIFY, 0, HC_NONE, false, nothing, "physdev"},
+    {DOC("PHYSDEVOP_IRQ_UNMASK_NOTIFY"), PHYSDEVOP_IRQ_UNMASK_NOTIFY, 0, HC_NONE, false, nothing, DOC("physdev")},
     ANY(irq_status_query,   physdev_irq_status_query, HC_INOUT),
     ANY(set_iopl,           physdev_set_iopl,         HC_IN),
     ANY(set_iobitmap,       physdev_set_iobitmap,     HC_IN),

@@ -209,7 +209,7 @@ static long no_hotplug(struct vcpu *cur, void *arg)
 }
 
 // clang-format off
-#define OP(op, fn, arg, dir) {"XENPF_" #op, XENPF_##op, sizeof(struct arg), dir, true, fn, "platform_op"}
+#define OP(op, fn, arg, dir) {DOC("XENPF_" #op), XENPF_##op, sizeof(struct arg), dir, true, fn, DOC("platform_op")}
 
 const struct hc_op hc_platform_ops[] = {
     OP(settime32,            settime32,            xenpf_settime32,            HC_IN),

@@ -87,7 +87,7 @@ static long livepatch(struct vcpu *cur, void *arg)
 }
 
 // clang-format off
-#define OP(op, arg, dir, fn, test) {"XEN_SYSCTL_" #op, XEN_SYSCTL_##op, sizeof(struct arg), dir, true, fn, test}
+#define OP(op, arg, dir, fn, test) {DOC("XEN_SYSCTL_" #op), XEN_SYSCTL_##op, sizeof(struct arg), dir, true, fn, DOC(test)}
 
 const struct hc_op hc_sysctl_ops[] = {
     OP(readconsole,      xen_sysctl_readconsole,      HC_INOUT, readconsole,              "sysctl_console"),

@@ -73,28 +73,28 @@ static long build_id(struct vcpu *cur, void *arg)
 
 // clang-format off
 const struct hc_op hc_version_ops[] = {
-    {"XENVER_version", XENVER_version, 0, HC_NONE, false, version, "xen_version"},
-    {"XENVER_compile_info", XENVER_compile_info, sizeof(struct xen_compile_info), HC_OUT, false,
-     compile_info, "xen_version"},
-    {"XENVER_platform_parameters", XENVER_platform_parameters,
-     sizeof(struct xen_platform_parameters), HC_OUT, false, platform_parameters, "xen_version"},
-    {"XENVER_get_features", XENVER_get_features, sizeof(struct xen_feature_info), HC_INOUT, false,
-     get_features, "xen_version"},
-    {"XENVER_pagesize", XENVER_pagesize, 0, HC_NONE, false, pagesize, "xen_version"},
-    {"XENVER_guest_handle", XENVER_guest_handle, sizeof(xen_domain_handle_t), HC_OUT, false,
-     guest_handle, "xen_version"},
-    {"XENVER_build_id", XENVER_build_id, 0, HC_NONE, false, build_id, "xen_version"},
+    {DOC("XENVER_version"), XENVER_version, 0, HC_NONE, false, version, DOC("xen_version")},
+    {DOC("XENVER_compile_info"), XENVER_compile_info, sizeof(struct xen_compile_info), HC_OUT, false,
+     compile_info, DOC("xen_version")},
+    {DOC("XENVER_platform_parameters"), XENVER_platform_parameters,
+     sizeof(struct xen_platform_parameters), HC_OUT, false, platform_parameters, DOC("xen_version")},
+    {DOC("XENVER_get_features"), XENVER_get_features, sizeof(struct xen_feature_info), HC_INOUT, false,
+     get_features, DOC("xen_version")},
+    {DOC("XENVER_pagesize"), XENVER_pagesize, 0, HC_NONE, false, pagesize, DOC("xen_version")},
+    {DOC("XENVER_guest_handle"), XENVER_guest_handle, sizeof(xen_domain_handle_t), HC_OUT, false,
+     guest_handle, DOC("xen_version")},
+    {DOC("XENVER_build_id"), XENVER_build_id, 0, HC_NONE, false, build_id, DOC("xen_version")},
 };
 
 const struct hc_text_op hc_version_texts[] = {
-    {"XENVER_extraversion", XENVER_extraversion, XEN_EXTRAVERSION_LEN, false, ".wirt",
-     "xen_version"},
-    {"XENVER_capabilities", XENVER_capabilities, XEN_CAPABILITIES_INFO_LEN, false,
-     "xen-3.0-x86_64 ", "xen_version"},
-    {"XENVER_changeset", XENVER_changeset, XEN_CHANGESET_INFO_LEN, false, "unavailable",
-     "xen_version"},
-    {"XENVER_commandline", XENVER_commandline, sizeof(xen_commandline_t), true,
-     boot_info.cmdline, "xen_version"},
+    {DOC("XENVER_extraversion"), XENVER_extraversion, XEN_EXTRAVERSION_LEN, false, ".wirt",
+     DOC("xen_version")},
+    {DOC("XENVER_capabilities"), XENVER_capabilities, XEN_CAPABILITIES_INFO_LEN, false,
+     "xen-3.0-x86_64 ", DOC("xen_version")},
+    {DOC("XENVER_changeset"), XENVER_changeset, XEN_CHANGESET_INFO_LEN, false, "unavailable",
+     DOC("xen_version")},
+    {DOC("XENVER_commandline"), XENVER_commandline, sizeof(xen_commandline_t), true,
+     boot_info.cmdline, DOC("xen_version")},
 };
 // clang-format on
 
