@@ -422,7 +422,10 @@ void domain_shutdown(struct domain *d, u32 reason)
             domain_audit_all();
         machine_end(reason);
     }
-    printk(LOG_DEBUG, "domain %u has shut down: %s", d->id.v, reason_text(d->shutdown_reason));
+    while (!domain_still(d)) // nobody may see it shut down and still find it at work
+        spin_wait();
+    WRITE_ONCE(d->shut_down, true);
+    printk(LOG_GUEST, "domain %u has shut down: %s", d->id.v, reason_text(d->shutdown_reason));
     u32 port = reason == SHUTDOWN_suspend ? READ_ONCE(d->suspend_port) : 0;
     if (!port)
         domain_send_virq(VIRQ_DOM_EXC);
@@ -433,9 +436,10 @@ void domain_shutdown(struct domain *d, u32 reason)
 int domain_resume(struct domain *d)
 {
     spin_lock(&d->lock);
-    int rc = d->state == DOMAIN_SHUTDOWN ? 0 : -EINVAL;
+    int rc = d->state == DOMAIN_SHUTDOWN && d->shut_down ? 0 : -EINVAL;
     if (rc == 0) {
         d->state = DOMAIN_RUNNING;
+        d->shut_down = false;
         d->shutdown_latched = false;
         update_paused(d);
     }

@@ -98,6 +98,7 @@ struct domain {
     bool debugged;         // [d] the toolstack wants to see it stop
     u32 shutdown_reason;   // [d]
     bool shutdown_latched; // [d] SCHEDOP_shutdown_code has set the reason
+    bool shut_down;        // [d] after DOMAIN_SHUTDOWN, all vCPUs have stopped
     u32 watchdog_used;     // [d] bit n: watchdog[n] is running
     struct timer watchdog[DOMAIN_WATCHDOGS];
     u64 frames;                // [a] frames owned

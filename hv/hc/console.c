@@ -1,28 +1,12 @@
 // SPDX-License-Identifier: MIT
-// HYPERVISOR_console_io: the emergency console. The control domain's bytes go to the devices as
-// they are; other guests' text becomes marked and rate-limited lines of the log.
+// HYPERVISOR_console_io: the emergency console, for the control domain only. Its bytes go to the
+// devices as they are.
 #include "abi/xen.h"
 #include "hc/continue.h"
 #include "hc/table.h"
 #include "io/console.h"
 
 enum { CHUNK = 128 };
-
-// One line per piece; what could steer the operator's terminal is left out.
-static void log_text(const struct domain *d, char *text, u32 len)
-{
-    u32 start = 0;
-    for (u32 i = 0; i < len; i++) {
-        bool end = text[i] == '\n';
-        if (text[i] < ' ' || text[i] > '~')
-            text[i] = '.';
-        if (!end && i + 1 < len)
-            continue;
-        int bytes = (int)(i - start + (end ? 0 : 1));
-        printk(LOG_GUEST, "d%u: %.*s", d->id.v, bytes, text + start);
-        start = i + 1;
-    }
-}
 
 static long write(struct vcpu *cur, u32 count, guest_ptr buffer)
 {
@@ -31,10 +15,7 @@ static long write(struct vcpu *cur, u32 count, guest_ptr buffer)
         u32 n = MIN(count, (u32)CHUNK);
         if (guest_copy_in(text, buffer, n))
             return -EFAULT;
-        if (cur->dom->privileged)
-            console_write_guest(text, n);
-        else
-            log_text(cur->dom, text, n);
+        console_write_guest(text, n);
         count -= n;
         buffer = guest_ptr_add(buffer, n);
         if (count && preempt_wanted()) {
@@ -47,12 +28,10 @@ static long write(struct vcpu *cur, u32 count, guest_ptr buffer)
 }
 
 // Ends with the first piece that is not full.
-static long read(struct vcpu *cur, u32 count, guest_ptr buffer)
+static long read(u32 count, guest_ptr buffer)
 {
     char text[CHUNK];
     u32 done = 0, n;
-    if (!cur->dom->privileged)
-        return -EPERM;
     do {
         n = (u32)console_input_read(text, MIN(count - done, (u32)CHUNK));
         if (guest_copy_out(guest_ptr_add(buffer, done), text, n))
@@ -65,13 +44,15 @@ static long read(struct vcpu *cur, u32 count, guest_ptr buffer)
 long hc_console_io(struct vcpu *cur, u64 cmd, u64 count, u64 buffer, u64 a3, u64 a4)
 {
     (void)a3, (void)a4;
+    if (!cur->dom->privileged)
+        return -EPERM;
     if ((u32)count > INT32_MAX)
         return -E2BIG;
     switch ((u32)cmd) {
     case CONSOLEIO_write:
         return write(cur, (u32)count, GUEST_PTR(buffer));
     case CONSOLEIO_read:
-        return read(cur, (u32)count, GUEST_PTR(buffer));
+        return read((u32)count, GUEST_PTR(buffer));
     default:
         return -ENOSYS;
     }

@@ -142,7 +142,7 @@ static long resume(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 static u32 info_flags(struct domain *d)
 {
     u32 flags = d->state == DOMAIN_DYING ? XEN_DOMINF_dying : 0;
-    flags |= d->state == DOMAIN_SHUTDOWN ? XEN_DOMINF_shutdown : 0;
+    flags |= READ_ONCE(d->shut_down) ? XEN_DOMINF_shutdown : 0;
     flags |= d->ctl_pauses ? XEN_DOMINF_paused : 0;
     flags |= d->debugged ? XEN_DOMINF_debugged : 0;
     flags |= d->flags & XEN_DOMCTL_CDF_xs_domain ? XEN_DOMINF_xs_domain : 0;

@@ -14,6 +14,7 @@
 #include "lib/string.h"
 #include "mm/frame.h"
 #include "mm/m2p.h"
+#include "pv/mmu.h"
 
 struct extents {
     struct domain *d;
@@ -123,6 +124,7 @@ static bool drop_frame(struct domain *d, mfn_t m)
 {
     if (!get_owned(d, m))
         return false;
+    mmu_forget(d, m);        // a pin would hold it for ever: it is on no list any more
     m2p_set(m, M2P_INVALID); // while it is certainly d's
     bool ok = frame_drop_allocated(m, d) == 0;
     frame_put(m);

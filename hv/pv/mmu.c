@@ -634,6 +634,7 @@ void mmu_forget(struct domain *d, mfn_t m)
         abandon(d, f, frame_type_of(word));
         unhold(f);
     }
+    (void)!mmu_drain(d); // what takes long is left for others
     spin_unlock(&d->mmu_lock);
 }
 

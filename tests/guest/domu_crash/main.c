@@ -5,7 +5,6 @@
 // xen ABI: sched.h SHUTDOWN_crash; xen.h set_trap_table, callback_op, iret: a domain that cannot
 // take its exception is crashed.
 //
-// WIRT: skip domctl comes with the control interface
 #include "lib/domu.h"
 
 const char test_title[] = "crashing domUs";

@@ -5,8 +5,6 @@
 // xen ABI: memory.h decrease_reservation; xen.h mmuext_op pin, set_gdt, MMUEXT_SET_LDT,
 // NEW_USER_BASEPTR; vcpu.h register_vcpu_info, register_runstate_memory_area; event_channel.h
 // init_control, expand_array; grant_table.h map_grant_ref.
-//
-// WIRT: skip a pinned table that was given back stays for ever
 #include "lib/domu.h"
 
 const char test_title[] = "giving back frames in use";

@@ -5,7 +5,6 @@
 // (claim_pages, machine_memory_map), sched.h remote_shutdown: -EPERM. The emergency console takes
 // nothing from others.
 //
-// WIRT: skip domctl comes with the control interface
 #include "lib/domu.h"
 #include <xen/arch-x86/xen-mca.h>
 
