@@ -48,6 +48,11 @@ void tlb_flush_since(const struct cpumask *mask, u32 stamp)
 {
 }
 
+void mmu_forget(struct domain *d, mfn_t m)
+{
+    (void)d, (void)m;
+}
+
 void domain_hold(struct domain *d)
 {
     d->refs++;
