@@ -22,6 +22,14 @@ void irqs_init(void)
 static spinlock_t alloc_lock = SPINLOCK_INIT(LOCK_VECTOR); // which vectors are free
 static u32 next_vector = VECTOR_FIRST_DEVICE; // [alloc_lock] where the next search begins
 
+// The hypervisor's own handlers: they leave their device quiet.
+static struct own_handler {
+    void (*fn)(void *);
+    void *arg;
+    u32 gsi;
+} own[4]; // [i] after boot
+static u32 own_count;
+
 static bool vector_free(u32 vector)
 {
     return vector >= VECTOR_FIRST_DEVICE && vector <= VECTOR_LAST_DEVICE &&
@@ -184,31 +192,32 @@ void irq_dispatch(u8 vector)
         end(irq, handler(arg));
 }
 
-// The hypervisor's own handlers leave their device quiet.
-struct own_handler {
-    void (*fn)(void *);
-    void *arg;
-};
-
 static bool run_own(void *arg)
 {
-    struct own_handler *own = arg;
-    own->fn(own->arg);
+    const struct own_handler *h = arg;
+    h->fn(h->arg);
     return true;
 }
 
 int irq_request_gsi(u32 gsi, void (*fn)(void *), void *arg)
 {
-    static struct own_handler own[4];
-    static u32 used;
     struct irq *irq;
-    if (used == ARRAY_SIZE(own))
+    if (own_count == ARRAY_SIZE(own))
         return -ENOSPC;
     int ret = ioapic_attach(gsi, &irq);
     if (ret)
         return ret;
-    own[used] = (struct own_handler){fn, arg};
-    irq_set_handler(irq, run_own, &own[used++]);
+    own[own_count] = (struct own_handler){fn, arg, gsi};
+    irq_set_handler(irq, run_own, &own[own_count++]);
     irq_enable(irq);
     return 0;
+}
+
+bool irq_gsi_is_own(u32 gsi)
+{
+    for (u32 i = 0; i < own_count; i++) {
+        if (own[i].gsi == gsi)
+            return true;
+    }
+    return false;
 }

@@ -68,5 +68,7 @@ void irq_dispatch(u8 vector);
 // Makes fn the hypervisor's own handler of a GSI, for good, and enables it. 0; -EINVAL: no IO-APIC
 // serves it; -EBUSY: in use; -ENOSPC: no vector. Boot only.
 NODISCARD int irq_request_gsi(u32 gsi, void (*fn)(void *), void *arg);
+// Whether the hypervisor handles that GSI. Any context after boot.
+bool irq_gsi_is_own(u32 gsi);
 
 #endif

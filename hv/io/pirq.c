@@ -118,8 +118,8 @@ int pirq_bind(struct vcpu *v, u32 pirq, UNUSED bool share)
     if (!p)
         return -EPERM;
     spin_lock(&p->lock);
-    bool mapped = p->irq;
-    if (mapped) {
+    int ret = p->irq ? 0 : READ_ONCE(p->kind) == PIRQ_OWN ? -EBUSY : -EPERM;
+    if (!ret) {
         p->bound = true;
         p->eoi_pending = false;
         irq_route(p->irq, READ_ONCE(v->cpu));
@@ -127,7 +127,7 @@ int pirq_bind(struct vcpu *v, u32 pirq, UNUSED bool share)
         eoi_map_set(p, READ_ONCE(p->irq->level));
     }
     spin_unlock(&p->lock);
-    return mapped ? 0 : -EPERM;
+    return ret;
 }
 
 // Under p->lock.
@@ -168,7 +168,7 @@ int pirq_eoi(struct domain *d, u32 pirq)
     if (!p)
         return -EINVAL;
     spin_lock(&p->lock);
-    bool mapped = p->irq;
+    bool mapped = p->irq || READ_ONCE(p->kind) == PIRQ_OWN;
     if (p->eoi_pending) {
         p->eoi_pending = false;
         irq_eoi(p->irq);
@@ -234,13 +234,14 @@ static int choose(struct domain *d, int wanted, u32 preferred, u32 count)
     return wanted;
 }
 
-// Gives the PIRQ its interrupt; cannot fail.
+// Gives the PIRQ its interrupt, or NULL if that is the hypervisor's own; cannot fail.
 static void attach(struct pirq *p, enum pirq_kind kind, struct irq *irq)
 {
     spin_lock(&p->lock);
     p->kind = (u8)kind;
     p->irq = irq;
-    irq_set_handler(irq, raise, p);
+    if (irq)
+        irq_set_handler(irq, raise, p);
     spin_unlock(&p->lock);
 }
 
@@ -249,7 +250,7 @@ static struct pirq *find_gsi(struct domain *d, u32 gsi)
 {
     for (u32 i = 0; i < EVTCHN_PIRQ_END; i++) {
         struct pirq *p = find(d, i);
-        if (p && p->kind == PIRQ_GSI && p->gsi == gsi)
+        if (p && (p->kind == PIRQ_GSI || p->kind == PIRQ_OWN) && p->gsi == gsi)
             return p;
     }
     return NULL;
@@ -258,7 +259,7 @@ static struct pirq *find_gsi(struct domain *d, u32 gsi)
 // [P]
 static int map_gsi(struct domain *d, u32 gsi, int *pirq)
 {
-    struct irq *irq;
+    struct irq *irq = NULL;
     struct pirq *p = find_gsi(d, gsi);
     if (p) {
         if (*pirq >= 0 && (u32)*pirq != p->number)
@@ -272,11 +273,12 @@ static int map_gsi(struct domain *d, u32 gsi, int *pirq)
     p = get(d, (u32)number);
     if (!p)
         return -ENOMEM;
-    int ret = ioapic_attach(gsi, &irq);
+    bool own = irq_gsi_is_own(gsi);
+    int ret = own ? 0 : ioapic_attach(gsi, &irq);
     if (ret)
         return ret == -EBUSY ? -EPERM : ret;
     p->gsi = gsi;
-    attach(p, PIRQ_GSI, irq);
+    attach(p, own ? PIRQ_OWN : PIRQ_GSI, irq);
     *pirq = number;
     return 0;
 }
@@ -365,6 +367,9 @@ static int unmap(struct domain *d, struct pirq *p)
     case PIRQ_GSI:
         detach(p);
         ioapic_detach(p->gsi);
+        return 0;
+    case PIRQ_OWN:
+        detach(p);
         return 0;
     case PIRQ_MSI:
         unmap_msi(d, p->msi);

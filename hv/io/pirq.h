@@ -2,16 +2,18 @@
 // PIRQs: the numbers by which a domain knows the device interrupts it may handle, each mapped to a
 // GSI or a message and bound to an event channel. Source: <xen/physdev.h>.
 //
-//   free -> reserved (get_free_pirq) -> GSI | MSI -> free        bound or not: by event channels
+//   free -> reserved (get_free_pirq) -> GSI | own | MSI -> free  bound or not: by event channels
 //
-// 1. A PIRQ that is mapped owns a struct irq. It is enabled exactly while the PIRQ is bound.
+// 1. A PIRQ that is mapped owns a struct irq. It is enabled exactly while the PIRQ is bound. Not so
+//    one for a GSI of the hypervisor's own: it exists so that a domain may map what ACPI names,
+//    and is never bound (test pirq_own).
 // 2. Mapping is serialised by physdev_lock; p->lock makes it visible to event channels, whose
 //    locks are higher, and to the interrupt handler.
 // 3. A struct pirq lives until its domain's table is freed, whatever becomes of the mapping.
 // 4. After a level interrupt of a bound PIRQ the pin stays masked until the guest's EOI.
 //
 // pirq_bind, pirq_unbind and pirq_set_affinity are declared in dom/evtchn.h; a PIRQ that is not
-// mapped cannot be bound: -EPERM.
+// mapped cannot be bound: -EPERM; nor one of the hypervisor's own GSIs: -EBUSY.
 //
 // Letters: [P] LOCK_PHYSDEV, [l] p->lock, [i] immutable, [a] atomic.
 #ifndef WIRT_IO_PIRQ_H
@@ -20,7 +22,7 @@
 #include "dom/domain.h"
 #include "io/msi.h"
 
-enum pirq_kind { PIRQ_FREE, PIRQ_RESERVED, PIRQ_GSI, PIRQ_MSI };
+enum pirq_kind { PIRQ_FREE, PIRQ_RESERVED, PIRQ_GSI, PIRQ_OWN, PIRQ_MSI };
 
 enum pirq_wanted { PIRQ_ANY = -1 }; // any number will do
 
@@ -33,9 +35,9 @@ struct pirq {
     u8 kind;            // [P] enum pirq_kind
     bool bound;         // [l] an event channel is bound to it
     bool eoi_pending;   // [l] masked until the guest's EOI
-    u32 gsi;            // [P] PIRQ_GSI
+    u32 gsi;            // [P] PIRQ_GSI, PIRQ_OWN
     struct msi *msi;    // [P] PIRQ_MSI
-    struct irq *irq;    // [P] and [l] to write, either to read; NULL: not mapped
+    struct irq *irq;    // [P] and [l] to write, either to read; NULL: not mapped, or own
 };
 
 struct pirq_table {
@@ -51,8 +53,7 @@ struct pirq_table {
 
 // Maps a GSI to PIRQ number *pirq, or to one of the hypervisor's choice (PIRQ_ANY), which is the
 // GSI's own number if that is free. A GSI that has a PIRQ already gives that one, if it is the one
-// wanted. -EPERM: the hypervisor handles this GSI itself, or another domain has
-// it: a line is not shared between domains.
+// wanted. -EPERM: another domain has it: a line is not shared between domains.
 NODISCARD int pirq_map_gsi(struct domain *d, u32 gsi, int *pirq);
 // Maps the messages that `want` describes to consecutive PIRQs from *pirq on. Or what msi_create
 // says. want->count is 1 to MSI_VECTORS_MAX.

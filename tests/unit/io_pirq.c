@@ -189,8 +189,17 @@ static void own_handler(void **state)
     irq_dispatch((u8)rte(4));
     assert_int_equal(handled, 1);
     assert_false(rte(4) & RTE_MASKED);
-    assert_int_equal(map_gsi(4, 4), -EPERM);
-    assert_int_equal(map_gsi(4, -1), -EPERM);
+    assert_int_equal(map_gsi(4, 4), 4);
+    assert_int_equal(map_gsi(4, -1), 4);
+    assert_int_equal(map_gsi(4, 5), -EEXIST);
+    assert_int_equal(world_bind(0, 4), -EBUSY);
+    assert_int_equal(eoi(4), 0);
+    assert_int_equal(unmap(4), 0);
+    assert_int_equal(unmap(4), -EINVAL);
+    assert_int_equal(world_bind(0, 4), -EPERM);
+    assert_int_equal(map_gsi(4, 30), 30); // left to pirq_domain_free
+    irq_dispatch((u8)rte(4));
+    assert_int_equal(handled, 2);
 }
 
 // ---- PIRQs ----
