@@ -67,12 +67,12 @@ check_qemu_killed() {
     guest_gone qd
 }
 
-# The last one: xenstored cannot be started again. Commands fail instead of hanging, and guests run.
+# The last one: xenstored cannot be started again. xl waits for it for ever; guests run on.
 check_xenstored_killed() {
     local terminal
     terminal=$(terminal good)
     kill -9 "$(pidof oxenstored)"
-    fails timeout $((60 * PATIENCE)) xl create good.cfg
+    fails timeout $((10 * PATIENCE)) xl create good.cfg
     echo 'echo still-$((40 + 2))' >"$terminal"
     console_says good still-42
 }
