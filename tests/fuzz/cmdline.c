@@ -1,4 +1,4 @@
-// SOURCES: hv/boot/cmdline.c
+// SOURCES: hv/boot/cmdline.c hv/boot/cmdline_table.c hv/boot/cmdline_value.c
 // SPDX-License-Identifier: MIT
 // Fuzz target for the command line: any line leads to options that callers may use unchecked.
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-// SOURCES: hv/boot/cmdline.c
+// SOURCES: hv/boot/cmdline.c hv/boot/cmdline_table.c hv/boot/cmdline_value.c
 // SPDX-License-Identifier: MIT
 // hv/boot/cmdline.c: each row is a line and what it must lead to, or what the log must say.
 #include <setjmp.h>
