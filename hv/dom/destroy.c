@@ -95,7 +95,7 @@ static int end_vcpus(struct domain *d)
 static void end_frame(struct domain *d, mfn_t m)
 {
     mmu_forget(d, m);
-    m2p_set(m, M2P_INVALID);
+    m2p_set(m, PFN_NONE);
     (void)!frame_drop_allocated(m, d);
 }
 

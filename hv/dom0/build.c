@@ -36,14 +36,15 @@ struct build {
     struct kimage k;
     const u8 *unpacked; // the kernel, where its whole pages can become dom0's; or NULL
     u64 nr_pages;
-    u64 *p2m; // [pfn] -> mfn, the hypervisor's copy while building
+    mfn_t *p2m; // [pfn], the hypervisor's copy while building
     u64 v_start, v_end;
     u64 v_initrd, v_p2m, v_start_info, v_tables, v_stack;
     u64 table_frames; // of the region
-    u64 initrd_pfn, initrd_pages;
-    u64 p2m_pfn, p2m_pages; // list frames only
-    u64 p2m_table_frames;   // page tables of a p2m list elsewhere
-    u64 next_table;         // pfn of the next unused page-table frame
+    pfn_t initrd_pfn, p2m_pfn;
+    u64 initrd_pages;
+    u64 p2m_pages;        // list frames only
+    u64 p2m_table_frames; // page tables of a p2m list elsewhere
+    pfn_t next_table;     // the next unused page-table frame
 };
 
 static u64 pages_of(u64 bytes)
@@ -51,14 +52,24 @@ static u64 pages_of(u64 bytes)
     return (bytes + PAGE_SIZE - 1) >> PAGE_SHIFT;
 }
 
-static u64 pfn_of(const struct build *b, u64 va)
+static pfn_t pfn_of(const struct build *b, u64 va)
 {
-    return (va - b->k.virt_base) >> PAGE_SHIFT;
+    return PFN((va - b->k.virt_base) >> PAGE_SHIFT);
 }
 
-static void *pfn_virt(const struct build *b, u64 pfn)
+static mfn_t mfn_of(const struct build *b, pfn_t pfn)
 {
-    return mfn_virt(MFN(b->p2m[pfn]));
+    return b->p2m[pfn.v];
+}
+
+static void *pfn_virt(const struct build *b, pfn_t pfn)
+{
+    return mfn_virt(mfn_of(b, pfn));
+}
+
+static u64 pte_for(const struct build *b, pfn_t pfn)
+{
+    return mfn_of(b, pfn).v << PAGE_SHIFT | PT_FLAGS;
 }
 
 // --- temporary memory ---
@@ -132,9 +143,9 @@ static void place_region(struct build *b)
         if (1 + tables_for(b->v_start, b->v_end) <= b->table_frames)
             break;
     }
-    u64 pfn = pfn_of(b, b->v_end);
+    pfn_t pfn = pfn_of(b, b->v_end);
     b->initrd_pfn = initrd_by_pfn ? pfn : pfn_of(b, b->v_initrd);
-    pfn += initrd_by_pfn ? b->initrd_pages : 0;
+    pfn = pfn_add(pfn, initrd_by_pfn ? b->initrd_pages : 0);
     b->p2m_pfn = p2m_elsewhere ? pfn : pfn_of(b, b->v_p2m);
     b->p2m_table_frames =
         p2m_elsewhere ? tables_for(b->v_p2m, b->v_p2m + (b->p2m_pages << PAGE_SHIFT)) : 0;
@@ -156,8 +167,8 @@ static const char *plan(struct build *b)
     b->p2m_pages = pages_of(b->nr_pages * 8);
     b->initrd_pages = b->initrd ? pages_of(b->initrd->size) : 0;
     place_region(b);
-    u64 need = b->p2m_pfn + b->p2m_pages + b->p2m_table_frames;
-    need = MAX(need, pfn_of(b, b->v_end) + b->initrd_pages);
+    u64 need = b->p2m_pfn.v + b->p2m_pages + b->p2m_table_frames;
+    need = MAX(need, pfn_of(b, b->v_end).v + b->initrd_pages);
     if (options.dom0_mem.set && !options.dom0_mem.negative &&
         options.dom0_mem.bytes >> PAGE_SHIFT > avail)
         printk(LOG_WARN,
@@ -177,9 +188,9 @@ static const char *plan(struct build *b)
 
 // --- memory ---
 
-static void give(struct build *b, u64 pfn, mfn_t m)
+static void give(struct build *b, pfn_t pfn, mfn_t m)
 {
-    b->p2m[pfn] = m.v;
+    b->p2m[pfn.v] = m;
     m2p_set(m, pfn);
     frame_assign(m, b->d);
 }
@@ -223,17 +234,17 @@ static void give_initrd(struct build *b)
     if (!b->initrd)
         return;
     for (u64 i = 0; i < b->initrd_pages; i++)
-        give(b, b->initrd_pfn + i, mfn_add(maddr_to_mfn(b->initrd->start), i));
+        give(b, pfn_add(b->initrd_pfn, i), mfn_add(maddr_to_mfn(b->initrd->start), i));
     u64 tail = (b->initrd_pages << PAGE_SHIFT) - b->initrd->size;
     if (tail)
         memset((u8 *)maddr_virt(b->initrd->start) + b->initrd->size, 0, tail);
 }
 
-static const char *give_run(struct build *b, u64 pfn, u64 end)
+static const char *give_run(struct build *b, pfn_t pfn, pfn_t end)
 {
     u32 order = GIVE_ORDER;
-    while (pfn < end) {
-        while ((u64)1 << order > end - pfn)
+    while (pfn.v < end.v) {
+        while ((u64)1 << order > end.v - pfn.v)
             order--;
         mfn_t m = frames_alloc(order, MFN_NONE);
         if (mfn_eq(m, MFN_NONE)) {
@@ -242,8 +253,8 @@ static const char *give_run(struct build *b, u64 pfn, u64 end)
             continue;
         }
         for (u64 i = 0; i < (u64)1 << order; i++)
-            give(b, pfn + i, mfn_add(m, i));
-        pfn += (u64)1 << order;
+            give(b, pfn_add(pfn, i), mfn_add(m, i));
+        pfn = pfn_add(pfn, (u64)1 << order);
         order = GIVE_ORDER;
     }
     return NULL;
@@ -253,8 +264,8 @@ static const char *give_run(struct build *b, u64 pfn, u64 end)
 static const char *give_memory(struct build *b)
 {
     const char *error = NULL;
-    for (u64 pfn = 0, end; pfn < b->nr_pages && !error; pfn = end + 1) {
-        for (end = pfn; end < b->nr_pages && b->p2m[end] == MFN_NONE.v; end++)
+    for (pfn_t pfn = PFN(0), end; pfn.v < b->nr_pages && !error; pfn = pfn_add(end, 1)) {
+        for (end = pfn; end.v < b->nr_pages && mfn_eq(mfn_of(b, end), MFN_NONE); end.v++)
             ;
         error = give_run(b, pfn, end);
     }
@@ -284,9 +295,10 @@ static const char *put_bytes(void *ctx, u64 virt, const void *src, u64 bytes)
 
 static u64 *new_table(struct build *b, u64 *pte)
 {
-    u64 pfn = b->next_table++;
+    pfn_t pfn = b->next_table;
+    b->next_table = pfn_add(pfn, 1);
     u64 *t = memset(pfn_virt(b, pfn), 0, PAGE_SIZE);
-    *pte = b->p2m[pfn] << PAGE_SHIFT | PT_FLAGS;
+    *pte = pte_for(b, pfn);
     return t;
 }
 
@@ -308,23 +320,22 @@ static bool is_table_va(const struct build *b, u64 va)
 static void build_tables(struct build *b)
 {
     u64 *l4 = memset(pfn_virt(b, pfn_of(b, b->v_tables)), 0, PAGE_SIZE);
-    b->next_table = pfn_of(b, b->v_tables) + 1;
+    b->next_table = pfn_add(pfn_of(b, b->v_tables), 1);
     for (u64 va = b->v_start; va < b->v_end; va += PAGE_SIZE) {
-        u64 pte = b->p2m[pfn_of(b, va)] << PAGE_SHIFT | PT_FLAGS;
+        u64 pte = pte_for(b, pfn_of(b, va));
         *slot_for(b, l4, va) = is_table_va(b, va) ? pte & ~(u64)PTE_W : pte;
     }
     if (b->p2m_table_frames == 0)
         return;
-    b->next_table = b->p2m_pfn + b->p2m_pages;
+    b->next_table = pfn_add(b->p2m_pfn, b->p2m_pages);
     for (u64 i = 0; i < b->p2m_pages; i++)
-        *slot_for(b, l4, b->v_p2m + i * PAGE_SIZE) =
-            b->p2m[b->p2m_pfn + i] << PAGE_SHIFT | PT_FLAGS;
+        *slot_for(b, l4, b->v_p2m + i * PAGE_SIZE) = pte_for(b, pfn_add(b->p2m_pfn, i));
 }
 
 static void write_p2m(const struct build *b)
 {
     for (u64 i = 0; i < b->p2m_pages; i++) {
-        u64 *page = pfn_virt(b, b->p2m_pfn + i);
+        u64 *page = pfn_virt(b, pfn_add(b->p2m_pfn, i));
         u64 left = b->nr_pages - i * 512;
         memcpy(page, b->p2m + i * 512, MIN(left, (u64)512) * 8);
         if (left < 512)
@@ -376,11 +387,11 @@ static void write_start_info(struct build *b)
     si->nr_pt_frames = b->table_frames;
     si->mfn_list = b->v_p2m;
     if (b->p2m_table_frames) {
-        si->first_p2m_pfn = b->p2m_pfn;
+        si->first_p2m_pfn = b->p2m_pfn.v;
         si->nr_p2m_frames = b->p2m_pages + b->p2m_table_frames;
     }
     if (b->initrd) {
-        si->mod_start = initrd_by_pfn ? b->initrd_pfn : b->v_initrd;
+        si->mod_start = initrd_by_pfn ? b->initrd_pfn.v : b->v_initrd;
         si->mod_len = b->initrd->size;
         si->flags |= initrd_by_pfn ? SIF_MOD_START_PFN : 0;
     }
@@ -410,7 +421,7 @@ static const char *start_vcpu(struct build *b)
     c->user_regs.ss = FLAT_KERNEL_SS;
     c->kernel_ss = FLAT_KERNEL_SS;
     c->kernel_sp = c->user_regs.rsp;
-    c->ctrlreg[3] = b->p2m[pfn_of(b, b->v_tables)] << PAGE_SHIFT;
+    c->ctrlreg[3] = mfn_to_maddr(mfn_of(b, pfn_of(b, b->v_tables))).v;
     struct vcpu *v = b->d->vcpu[0];
     int rc = pv_set_context(v, c);
     temp_free(c, sizeof(*c));
@@ -441,7 +452,7 @@ static const char *create_domain(struct build *b)
 
 static const char *pin_tables(struct build *b)
 {
-    mfn_t l4 = MFN(b->p2m[pfn_of(b, b->v_tables)]);
+    mfn_t l4 = mfn_of(b, pfn_of(b, b->v_tables));
     spin_lock(&b->d->mmu_lock);
     int rc = mmu_pin(b->d, l4, FT_L4);
     spin_unlock(&b->d->mmu_lock);

@@ -75,10 +75,10 @@ static mfn_t extent_alloc(const struct domain *d, u32 order, mfn_t below)
     return m;
 }
 
-static void set_m2p(mfn_t m, u32 order, u64 pfn)
+static void set_m2p(mfn_t m, u32 order, pfn_t pfn)
 {
     for (u64 i = 0; i < (u64)1 << order; i++)
-        m2p_set(mfn_add(m, i), pfn == M2P_INVALID ? pfn : pfn + i);
+        m2p_set(mfn_add(m, i), pfn_eq(pfn, PFN_NONE) ? pfn : pfn_add(pfn, i));
 }
 
 static void assign(struct domain *d, mfn_t m, u32 order)
@@ -94,7 +94,7 @@ static bool has_room(const struct domain *d, u32 order)
     return READ_ONCE(d->state) != DOMAIN_DYING && have <= max && max - have >= (u64)1 << order;
 }
 
-static bool give(struct domain *d, mfn_t m, u32 order, u64 pfn)
+static bool give(struct domain *d, mfn_t m, u32 order, pfn_t pfn)
 {
     set_m2p(m, order, pfn);
     spin_lock(&d->lock);
@@ -124,8 +124,8 @@ static bool drop_frame(struct domain *d, mfn_t m)
 {
     if (!get_owned(d, m))
         return false;
-    mmu_forget(d, m);        // a pin would hold it for ever: it is on no list any more
-    m2p_set(m, M2P_INVALID); // while it is certainly d's
+    mmu_forget(d, m);     // a pin would hold it for ever: it is on no list any more
+    m2p_set(m, PFN_NONE); // while it is certainly d's
     bool ok = frame_drop_allocated(m, d) == 0;
     frame_put(m);
     return ok;
@@ -153,7 +153,7 @@ static bool drop_extent(struct domain *d, mfn_t m, u32 order)
 
 // --- increase, populate, decrease ---
 
-static bool add_extent(const struct extents *e, u64 index, u64 pfn)
+static bool add_extent(const struct extents *e, u64 index, pfn_t pfn)
 {
     mfn_t m = has_room(e->d, e->order) ? extent_alloc(e->d, e->order, e->below) : MFN_NONE;
     if (mfn_eq(m, MFN_NONE))
@@ -170,13 +170,13 @@ static bool add_extent(const struct extents *e, u64 index, u64 pfn)
 
 static bool increase_step(const struct extents *e, u64 index)
 {
-    return add_extent(e, index, M2P_INVALID);
+    return add_extent(e, index, PFN_NONE);
 }
 
 static bool populate_step(const struct extents *e, u64 index)
 {
-    u64 pfn;
-    return guest_copy_in_index(&pfn, e->list, index, sizeof(pfn)) == 0 &&
+    pfn_t pfn;
+    return guest_copy_in_index(&pfn.v, e->list, index, sizeof(pfn.v)) == 0 &&
            !guest_ptr_null(e->list) && add_extent(e, index, pfn);
 }
 
@@ -291,8 +291,8 @@ static int make(struct exchange *x, u64 first)
 {
     int rc = 0;
     for (u64 i = 0; i < x->out_step && rc == 0; i++) {
-        u64 pfn;
-        if (guest_copy_in_index(&pfn, x->out.list, first + i, sizeof(pfn)))
+        pfn_t pfn;
+        if (guest_copy_in_index(&pfn.v, x->out.list, first + i, sizeof(pfn.v)))
             return -EFAULT;
         mfn_t m = extent_alloc(x->d, x->out.order, x->out.below);
         if (mfn_eq(m, MFN_NONE))
@@ -311,7 +311,7 @@ static void commit(struct exchange *x)
         assign(x->d, pop(&x->made), x->out.order);
     while (x->stolen != FRAME_NIL) {
         mfn_t m = pop(&x->stolen);
-        m2p_set(m, M2P_INVALID);
+        m2p_set(m, PFN_NONE);
         frame_release(frame_of(m));
     }
 }
@@ -321,11 +321,11 @@ static void roll_back(struct exchange *x, u64 first_out)
 {
     while (x->made != FRAME_NIL) {
         mfn_t m = pop(&x->made);
-        u64 pfn = m2p_get(m);
+        pfn_t pfn = m2p_get(m);
         int lost =
-            guest_copy_out_index(x->out.list, first_out + --x->made_count, &pfn, sizeof(pfn));
+            guest_copy_out_index(x->out.list, first_out + --x->made_count, &pfn.v, sizeof(pfn.v));
         (void)lost;
-        set_m2p(m, x->out.order, M2P_INVALID);
+        set_m2p(m, x->out.order, PFN_NONE);
         frames_free(m, x->out.order);
     }
     while (x->stolen != FRAME_NIL) {

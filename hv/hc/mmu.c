@@ -73,7 +73,7 @@ static int machphys_update(struct domain *d, const struct mmu_update *u)
     mfn_t m = MFN(u->ptr >> PAGE_SHIFT);
     if (!frame_get(m, d))
         return -EINVAL;
-    m2p_set(m, u->val);
+    m2p_set(m, PFN(u->val));
     frame_put(m);
     return 0;
 }

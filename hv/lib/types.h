@@ -62,6 +62,7 @@ typedef struct {
 #define VCPU_ID(n) ((vcpu_id_t){n})
 #define GREF(n)    ((gref_t){n})
 #define MFN_NONE   MFN(~(u64)0)
+#define PFN_NONE   PFN(~(u64)0)
 
 static inline maddr_t mfn_to_maddr(mfn_t m)
 {
@@ -80,6 +81,16 @@ static inline mfn_t mfn_add(mfn_t m, u64 frames)
 }
 
 static inline bool mfn_eq(mfn_t a, mfn_t b)
+{
+    return a.v == b.v;
+}
+
+static inline pfn_t pfn_add(pfn_t p, u64 frames)
+{
+    return PFN(p.v + frames);
+}
+
+static inline bool pfn_eq(pfn_t a, pfn_t b)
 {
     return a.v == b.v;
 }

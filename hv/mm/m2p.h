@@ -12,17 +12,16 @@
 #define m2p_table ((u64 *)M2P_RW_BASE)
 #endif
 
-#define M2P_INVALID (~(u64)0) // nobody's, or not for a guest to know
-
-// The frame must be in the frame table (mfn_valid). Any context.
-static inline void m2p_set(mfn_t m, u64 pfn)
+// The frame must be in the frame table (mfn_valid). PFN_NONE: nobody's, or not for a guest to know.
+// Any context.
+static inline void m2p_set(mfn_t m, pfn_t pfn)
 {
-    WRITE_ONCE(m2p_table[m.v], pfn);
+    WRITE_ONCE(m2p_table[m.v], pfn.v);
 }
 
-static inline u64 m2p_get(mfn_t m)
+static inline pfn_t m2p_get(mfn_t m)
 {
-    return READ_ONCE(m2p_table[m.v]);
+    return PFN(READ_ONCE(m2p_table[m.v]));
 }
 
 #endif

@@ -13,7 +13,7 @@ void *shared_page_alloc(struct domain *d)
         return NULL;
     struct frame *f = frame_of(m);
     memset(mfn_virt(m), 0, PAGE_SIZE);
-    m2p_set(m, M2P_INVALID);
+    m2p_set(m, PFN_NONE);
     // Everything stands before the domain can reach the frame, which it can by its owner only.
     BUG_ON(frame_get_writable(m) != 0);
     __atomic_fetch_and(&f->count, ~FRAME_ALLOCATED, __ATOMIC_RELAXED);

@@ -238,7 +238,7 @@ static void test_populate(void **state)
     for (u32 i = 0; i < 3; i++)
         for (u32 k = 0; k < 4; k++) {
             assert_true(is_owned(list[i] + k, &dom));
-            assert_int_equal(m2p_get(MFN(list[i] + k)), 100 * (i + 1) + k);
+            assert_int_equal(m2p_get(MFN(list[i] + k)).v, 100 * (i + 1) + k);
             assert_int_equal(*(u64 *)mfn_virt(MFN(list[i] + k)), 0);
         }
 }
@@ -263,7 +263,7 @@ static void test_increase(void **state)
     r.mem_flags = XENMEMF_address_bits(20); // 1 MiB: frames below 256
     assert_int_equal(call(XENMEM_increase_reservation, &r, 0), 2);
     assert_true(list[0] < 256 && list[1] < 256);
-    assert_int_equal(m2p_get(MFN(list[0])), M2P_INVALID);
+    assert_int_equal(m2p_get(MFN(list[0])).v, PFN_NONE.v);
     r.mem_flags = XENMEMF_address_bits(12); // no frame at all
     assert_int_equal(call(XENMEM_increase_reservation, &r, 0), 0);
     r.mem_flags = XENMEMF_exact_node(1);
@@ -279,7 +279,7 @@ static void test_decrease(void **state)
     twice[0] = twice[1] = list[0];
     assert_int_equal(reserve(XENMEM_decrease_reservation, twice, 2, 0), 1);
     assert_int_equal(dom.frames, 2);
-    assert_int_equal(m2p_get(MFN(list[0])), M2P_INVALID);
+    assert_int_equal(m2p_get(MFN(list[0])).v, PFN_NONE.v);
     assert_int_equal(frame_of(MFN(list[0]))->owner, OWNER_FREE);
     frame_of(MFN(list[1]))->type = FT_PARTIAL;
     assert_int_equal(reserve(XENMEM_decrease_reservation, list + 1, 1, 0), 0);
@@ -363,7 +363,7 @@ static void test_exchange(void **state)
         u64 mfn = out[i / 8] + i % 8;
         assert_true(is_owned(mfn, &dom));
         assert_true(mfn < 1024);
-        assert_int_equal(m2p_get(MFN(mfn)), (i / 8 ? 600 : 500) + i % 8);
+        assert_int_equal(m2p_get(MFN(mfn)).v, (i / 8 ? 600 : 500) + i % 8);
     }
     assert_int_equal(frames_free_count(), free_before - 16);
     // And back: one extent for several.
@@ -371,7 +371,7 @@ static void test_exchange(void **state)
     x = exchange(out, 1, 3, single, 8, 0);
     assert_int_equal(call(XENMEM_exchange, &x, 0), 0);
     for (u32 i = 0; i < 8; i++)
-        assert_int_equal(m2p_get(MFN(single[i])), 10 + i);
+        assert_int_equal(m2p_get(MFN(single[i])).v, 10 + i);
     assert_int_equal(dom.frames, 16);
 }
 
@@ -389,7 +389,7 @@ static void test_exchange_continued(void **state)
     assert_int_equal(stops, 3);
     assert_int_equal(x.nr_exchanged, 8);
     for (u32 i = 0; i < 4; i++)
-        assert_int_equal(m2p_get(MFN(out[i])), 500 + 2 * i);
+        assert_int_equal(m2p_get(MFN(out[i])).v, 500 + 2 * i);
 }
 
 // The frames that were ours are still ours, and both lists are untouched from extent `done` on.
@@ -398,7 +398,7 @@ static void check_untouched(const u64 *in, u64 ins, const u64 *out, const u64 *w
     for (u64 i = 0; i < ins; i++) {
         assert_int_equal(frame_of(MFN(in[i]))->owner, frame_owner_id(&dom));
         assert_true(frame_of(MFN(in[i]))->count & FRAME_ALLOCATED);
-        assert_int_equal(m2p_get(MFN(in[i])), 10 + i);
+        assert_int_equal(m2p_get(MFN(in[i])).v, 10 + i);
     }
     assert_memory_equal(out, was, outs * sizeof(*out));
     assert_int_equal(dom.frames, ins);
@@ -441,7 +441,7 @@ static void test_exchange_second_step(void **state)
     assert_true(frame_get(MFN(in[2]), &dom));
     assert_int_equal(call(XENMEM_exchange, &x, 0), -EINVAL);
     assert_int_equal(x.nr_exchanged, 2);
-    assert_int_equal(m2p_get(MFN(out[0])), 500);
+    assert_int_equal(m2p_get(MFN(out[0])).v, 500);
     assert_int_equal(out[1], 502);
     assert_int_equal(dom.frames, 4);
     frame_put(MFN(in[2]));
