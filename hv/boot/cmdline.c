@@ -29,23 +29,25 @@ static const struct flag *flag_find(const struct flag *flags, const char *name)
 }
 
 // name, no-name, name=bool; name=word if the table has that
-static bool flag_parse(const struct flag *flags, char *item, struct options *o)
+static bool flag_parse(const struct option *opt, char *item, struct options *o)
 {
-    const struct flag *flag = flag_find(flags, item);
+    const struct flag *flag = flag_find(opt->flags, item);
     const char *value = flag ? NULL : value_cut(item), *name = item;
     bool on = true, negated = false;
 
     if (!flag)
-        flag = flag_find(flags, name);
+        flag = flag_find(opt->flags, name);
 
     if (!flag && (name = name_negated(item)) != NULL) {
-        flag = flag_find(flags, name);
+        flag = flag_find(opt->flags, name);
         negated = true;
     }
     if (!flag || (value && flag->field != NO_FIELD && !bool_parse(value, &on)))
         return false;
     if (flag->field != NO_FIELD)
         *field_at(o, flag->field) = on != negated ? flag->value : 0;
+    else
+        printk(LOG_INFO, "command line: '%s' in option '%s' has no effect here", item, opt->name);
     return true;
 }
 
@@ -66,7 +68,7 @@ static const char *parse_flags(const struct option *opt, char *value, bool negat
         if (opt->field != NO_FIELD && bool_parse(item, &on)) {
             *field_at(o, opt->field) = on;
             understood = true;
-        } else if (flag_parse(opt->flags, item, o)) {
+        } else if (flag_parse(opt, item, o)) {
             understood = true;
         } else if (understood || value) {
             printk(LOG_WARN, "command line: ignoring '%s' in option '%s'", item, opt->name);
@@ -235,8 +237,6 @@ static void options_settle(struct options *o)
 {
     if (!o->smp)
         o->maxcpus = 1;
-    o->iommu.verbose |= o->iommu.debug;
-    o->iommu.enable |= o->iommu.force;
 }
 
 void options_parse(const char *line, struct options *out)

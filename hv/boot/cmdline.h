@@ -95,10 +95,10 @@ enum guard_mode {
     GUARD_HVM_ONLY,
 };
 
+// There is no IOMMU driver: only what tells whether somebody counts on one.
 struct iommu_options {
-    bool enable, force, verbose, debug, intremap, quarantine;
-    bool dom0_passthrough, dom0_strict;
-    bool dom0_map_inclusive, dom0_map_reserved;
+    bool wanted;
+    bool dom0_passthrough, dom0_strict; // dom0's devices reach all memory; its own memory only
 };
 
 struct options {
@@ -115,8 +115,7 @@ struct options {
     struct mem_option dom0_mem, dom0_mem_min, dom0_mem_max;
     u32 dom0_vcpus_min, dom0_vcpus_max; // 0: no limit
     bool dom0_vcpus_pin;
-    u8 dom0_kind; // enum dom0_kind
-    bool dom0_shadow, dom0_verbose;
+    u8 dom0_kind;           // enum dom0_kind
     const char *dom0_extra; // the part of the line after --, or NULL
 
     // CPUs, memory, interrupts, clocks.

@@ -8,9 +8,9 @@
 
 static const struct flag acpi_flags[] = {
     {"force", FIELD(acpi), 1},
-    {"strict", FIELD(acpi), 1},
-    {"ht", FIELD(acpi), 1},
-    {"noirq", FIELD(acpi), 1},
+    {"strict", NO_FIELD, 0},
+    {"ht", NO_FIELD, 0},
+    {"noirq", NO_FIELD, 0},
     {NULL, 0, 0},
 };
 
@@ -30,17 +30,17 @@ static const struct flag clock_flags[] = {
 
 static const struct flag dom0_flags[] = {
     {"pv", FIELD(dom0_kind), DOM0_PV}, {"pvh", FIELD(dom0_kind), DOM0_PVH},
-    {"shadow", FIELD(dom0_shadow), 1}, {"verbose", FIELD(dom0_verbose), 1},
+    {"shadow", NO_FIELD, 0},           {"verbose", NO_FIELD, 0},
     {"cpuid-faulting", NO_FIELD, 0},   {"msr-relaxed", NO_FIELD, 0},
     {"pf-fixup", NO_FIELD, 0},         {NULL, 0, 0},
 };
 
 static const struct flag dom0_iommu_flags[] = {
     {"passthrough", FIELD(iommu.dom0_passthrough), 1},
+    {"none", FIELD(iommu.dom0_passthrough), 1},
     {"strict", FIELD(iommu.dom0_strict), 1},
-    {"map-inclusive", FIELD(iommu.dom0_map_inclusive), 1},
-    {"map-reserved", FIELD(iommu.dom0_map_reserved), 1},
-    {"none", NO_FIELD, 0},
+    {"map-inclusive", NO_FIELD, 0},
+    {"map-reserved", NO_FIELD, 0},
     {NULL, 0, 0},
 };
 
@@ -51,12 +51,12 @@ static const struct flag hpet_flags[] = {
 };
 
 static const struct flag iommu_flags[] = {
-    {"force", FIELD(iommu.force), 1},
-    {"required", FIELD(iommu.force), 1},
-    {"verbose", FIELD(iommu.verbose), 1},
-    {"debug", FIELD(iommu.debug), 1},
-    {"intremap", FIELD(iommu.intremap), 1},
-    {"quarantine", FIELD(iommu.quarantine), 1},
+    {"force", FIELD(iommu.wanted), 1},
+    {"required", FIELD(iommu.wanted), 1},
+    {"verbose", NO_FIELD, 0},
+    {"debug", NO_FIELD, 0},
+    {"intremap", NO_FIELD, 0},
+    {"quarantine", NO_FIELD, 0},
     {"dom0-passthrough", FIELD(iommu.dom0_passthrough), 1},
     {"passthrough", FIELD(iommu.dom0_passthrough), 1},
     {"dom0-strict", FIELD(iommu.dom0_strict), 1},
@@ -89,7 +89,7 @@ static const struct flag smep_flags[] = {
 static const struct flag xpti_flags[] = {
     SPEC_FLAG("dom0", xpti_dom0),
     SPEC_FLAG("domu", xpti_domu),
-    {"default", NO_FIELD, 0},
+    {"default", FIELD(spec.xpti), (u8)OPTION_AUTO},
     {NULL, 0, 0},
 };
 static const struct flag l1tf_flags[] = {
@@ -158,7 +158,7 @@ const struct option option_table[] = {
     OTHER_ROW("guest_loglvl", option_parse_guest_loglvl,
               "LEVEL[/LIMITED]: log lines for guests' sake"),
     FLAGS_ROW("hpet", hpet, hpet_flags, "BOOL: use the HPET"),
-    FLAGS_ROW("iommu", iommu.enable, iommu_flags, "BOOL,force,verbose,debug,intremap,..."),
+    FLAGS_ROW("iommu", iommu.wanted, iommu_flags, "BOOL,force,verbose,debug,intremap,..."),
     OTHER_ROW("loglvl", option_parse_loglvl, "none|error|warning|info|debug|all[/LIMITED]"),
     NUMBER_ROW("maxcpus", maxcpus, 4096, "N: start at most so many CPUs; 0: all"),
     {"mem", OPTION_SIZE, FIELD(mem), 0, NULL, NULL, "SIZE: leave memory above unused"},
@@ -202,42 +202,41 @@ const char options_ignored[] =
     "vcpu_migration_delay vesa-map vesa-mtrr vesa-ram vga viridian-spinlock-retry-count "
     "viridian-version vm-notify-window vpid vpmu ";
 
-const struct options options_default = {
-    .console = {{CONSOLE_COM1, 0}, {CONSOLE_VGA, 0}},
-    .console_count = 2,
-    .conswitch = 'a',
-    // Xen's default is "warning", but its boot messages have no level and always come; ours are
-    // LOG_INFO.
-    .loglvl = {LOG_INFO, LOG_INFO},
-    .guest_loglvl = {-1, LOG_WARN},
-    .smp = true,
-    .acpi = true,
-    .apic = true,
-    .x2apic = OPTION_AUTO,
-    .smep = GUARD_ON,
-    .smap = GUARD_ON,
-    .xsave = true,
-    .spec = {.xpti = OPTION_AUTO,
-             .xpti_dom0 = OPTION_AUTO,
-             .xpti_domu = OPTION_AUTO,
-             .l1tf = OPTION_AUTO,
-             .l1tf_dom0 = OPTION_AUTO,
-             .l1tf_domu = OPTION_AUTO,
-             .all = OPTION_AUTO,
-             .xen = OPTION_AUTO,
-             .pv = OPTION_AUTO,
-             .rsb = OPTION_AUTO,
-             .verw = OPTION_AUTO,
-             .ibpb_entry = OPTION_AUTO,
-             .bhb_entry = OPTION_AUTO,
-             .ibrs = OPTION_AUTO,
-             .stibp = OPTION_AUTO,
-             .ibpb = OPTION_AUTO,
-             .ssbd = OPTION_AUTO,
-             .bhi_dis_s = OPTION_AUTO},
-    .hpet = true,
-    .iommu = {.enable = true, .intremap = true, .quarantine = true, .dom0_map_reserved = true},
-    .gnttab_max_frames = 64,
-    .gnttab_max_maptrack_frames = 1024,
-    .gnttab_max_version = 2,
-    .watchdog_timeout = 5};
+const struct options options_default = {.console = {{CONSOLE_COM1, 0}, {CONSOLE_VGA, 0}},
+                                        .console_count = 2,
+                                        .conswitch = 'a',
+                                        // Xen's default is "warning", but its boot messages have no
+                                        // level and always come; ours are LOG_INFO.
+                                        .loglvl = {LOG_INFO, LOG_INFO},
+                                        .guest_loglvl = {-1, LOG_WARN},
+                                        .smp = true,
+                                        .acpi = true,
+                                        .apic = true,
+                                        .x2apic = OPTION_AUTO,
+                                        .smep = GUARD_ON,
+                                        .smap = GUARD_ON,
+                                        .xsave = true,
+                                        .spec = {.xpti = OPTION_AUTO,
+                                                 .xpti_dom0 = OPTION_AUTO,
+                                                 .xpti_domu = OPTION_AUTO,
+                                                 .l1tf = OPTION_AUTO,
+                                                 .l1tf_dom0 = OPTION_AUTO,
+                                                 .l1tf_domu = OPTION_AUTO,
+                                                 .all = OPTION_AUTO,
+                                                 .xen = OPTION_AUTO,
+                                                 .pv = OPTION_AUTO,
+                                                 .rsb = OPTION_AUTO,
+                                                 .verw = OPTION_AUTO,
+                                                 .ibpb_entry = OPTION_AUTO,
+                                                 .bhb_entry = OPTION_AUTO,
+                                                 .ibrs = OPTION_AUTO,
+                                                 .stibp = OPTION_AUTO,
+                                                 .ibpb = OPTION_AUTO,
+                                                 .ssbd = OPTION_AUTO,
+                                                 .bhi_dis_s = OPTION_AUTO},
+                                        .hpet = true,
+                                        .iommu = {.dom0_passthrough = true},
+                                        .gnttab_max_frames = 64,
+                                        .gnttab_max_maptrack_frames = 1024,
+                                        .gnttab_max_version = 2,
+                                        .watchdog_timeout = 5};

@@ -8,7 +8,7 @@
 #define NO_FIELD (~(u32)0)
 
 // A word that sets the u8 or bool at `field` to `value`; its negation sets it to zero. NO_FIELD:
-// known, without effect.
+// known, without effect, which is said.
 struct flag {
     const char *name; // NULL ends the table
     u32 field;

@@ -416,7 +416,9 @@ const char *option_parse_gnttab(char *value, struct options *o)
     for (; item; item = item_next(&value)) {
         if (strcmp(item, "max-ver:1") == 0 || strcmp(item, "max-ver:2") == 0)
             version = (u32)(item[8] - '0');
-        else if (strcmp(item, "transitive") != 0 && strcmp(item, "no-transitive") != 0)
+        else if (strcmp(item, "transitive") == 0)
+            printk(LOG_INFO, "command line: there are no transitive grants here");
+        else if (strcmp(item, "no-transitive") != 0)
             return expected;
     }
     o->gnttab_max_version = version;

@@ -37,8 +37,8 @@ NORETURN void wirt_main(u32 magic, u32 info);
 // Options whose machinery does not exist are named, so that nobody relies on them.
 static void note_options(const struct options *o)
 {
-    if ((o->iommu.enable && o->iommu.force) || o->iommu.dom0_strict || o->iommu.dom0_map_inclusive)
-        printk(LOG_WARN, "iommu: there is no IOMMU driver yet; dom0's devices reach all memory");
+    if (o->iommu.wanted || o->iommu.dom0_strict || !o->iommu.dom0_passthrough)
+        printk(LOG_WARN, "iommu: no effect; there is no driver, dom0's devices reach all memory");
     if (!o->apic)
         printk(LOG_WARN, "apic=0: no effect; IO-APICs are always used");
     if (!o->xsave)
@@ -49,6 +49,14 @@ static void note_options(const struct options *o)
         printk(LOG_WARN, "sched=%s: the scheduler is bvt", o->sched);
     if (o->dom0_kind == DOM0_PVH)
         printk(LOG_WARN, "dom0=pvh: domain 0 is always PV");
+}
+
+static void note_x2apic(const struct options *o)
+{
+    if (o->x2apic == 0 && apic_is_x2apic())
+        printk(LOG_WARN, "x2apic=0: no effect; the firmware has switched to x2APIC mode");
+    if (o->x2apic == 1 && !apic_is_x2apic())
+        printk(LOG_WARN, "x2apic: no effect; the CPU has only xAPIC mode");
 }
 
 static void print_memory(void)
@@ -111,6 +119,7 @@ static void start(void)
     pic_disable();
     maddr_t lapic = acpi.lapic_addr.v ? acpi.lapic_addr : MADDR(0xfee00000);
     apic_init(lapic, options.x2apic != 0);
+    note_x2apic(&options);
     apic_setup();
     cpus[0].apic_id = apic_id();
     apic_timer_calibrate();

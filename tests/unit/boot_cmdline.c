@@ -42,7 +42,7 @@ static void test_defaults(void **state)
         assert_int_equal(o.guest_loglvl.limited, LOG_WARN);
         assert_int_equal(o.gnttab_max_frames, 64);
         assert_int_equal(o.x2apic, OPTION_AUTO);
-        assert_true(o.acpi && o.smp && o.xsave && o.iommu.enable);
+        assert_true(o.acpi && o.smp && o.xsave && o.iommu.dom0_passthrough);
         assert_null(o.dom0_extra);
         assert_string_equal(fake_log, "");
     }
@@ -100,7 +100,7 @@ static void test_values(void **state)
         ROW("xpti", S8, spec.xpti, 1),
         ROW("xpti=0", S8, spec.xpti, 0),
         ROW("no-xpti", S8, spec.xpti, 0),
-        ROW("xpti=default", S8, spec.xpti, OPTION_AUTO),
+        ROW("xpti=0,default", S8, spec.xpti, OPTION_AUTO),
         ROW("xpti=dom0=0,domu", S8, spec.xpti_dom0, 0),
         ROW("xpti=dom0=0,domu", S8, spec.xpti_domu, 1),
         ROW("xpti=no-dom0", S8, spec.xpti_dom0, 0),
@@ -131,19 +131,19 @@ static void test_values(void **state)
         ROW("loglvl=none/debug", S8, loglvl.limited, LOG_DEBUG),
         ROW("loglvl=debug/error", S8, loglvl.limited, LOG_DEBUG),
         ROW("guest_loglvl=all/all", S8, guest_loglvl.always, LOG_GUEST),
-        ROW("iommu=off", U8, iommu.enable, 0),
-        ROW("noiommu", U8, iommu.enable, 0),
-        ROW("iommu=off,force", U8, iommu.enable, 1),
-        ROW("iommu=required", U8, iommu.force, 1),
-        ROW("iommu=debug", U8, iommu.verbose, 1),
-        ROW("iommu=no-intremap", U8, iommu.intremap, 0),
-        ROW("iommu=intremap=0,qinval=0", U8, iommu.intremap, 0),
-        ROW("iommu=1 iommu=verbose", U8, iommu.verbose, 1),
+        ROW("iommu=off", U8, iommu.wanted, 0),
+        ROW("noiommu", U8, iommu.wanted, 0),
+        ROW("iommu", U8, iommu.wanted, 1),
+        ROW("iommu=off,force", U8, iommu.wanted, 1),
+        ROW("iommu=required", U8, iommu.wanted, 1),
+        ROW("iommu=no-intremap,verbose", U8, iommu.wanted, 0),
         ROW("iommu=dom0-strict", U8, iommu.dom0_strict, 1),
-        ROW("dom0-iommu=passthrough,map-inclusive", U8, iommu.dom0_passthrough, 1),
+        ROW("iommu=no-dom0-passthrough", U8, iommu.dom0_passthrough, 0),
+        ROW("dom0-iommu=passthrough=0", U8, iommu.dom0_passthrough, 0),
+        ROW("dom0-iommu=no-passthrough,none", U8, iommu.dom0_passthrough, 1),
+        ROW("dom0-iommu=map-inclusive,strict", U8, iommu.dom0_strict, 1),
         ROW("dom0=pvh", U8, dom0_kind, DOM0_PVH),
         ROW("dom0=pvh dom0=pv,verbose", U8, dom0_kind, DOM0_PV),
-        ROW("dom0=pv,verbose", U8, dom0_verbose, 1),
         ROW("conswitch=bx", U8, conswitch, 'b'),
         ROW("conswitch=bx", U8, conswitch_stay, 1),
         ROW("conswitch=`", U8, conswitch, 0),
@@ -232,7 +232,7 @@ static void test_malformed(void **state)
         {"console=com3,vga", "ignoring 'com3' in option 'console'"},
         {"console=vga,pv", "no console 'pv' here"},
         {"iommu=on,fast", "ignoring 'fast' in option 'iommu'"},
-        {"iommu=verbose=maybe", "malformed"},
+        {"iommu=force=maybe", "malformed"},
         {"com1=0", "malformed"},
         {"com1", "malformed"},
         {"com1=", "malformed"},
@@ -247,6 +247,7 @@ static void test_malformed(void **state)
         {"sched=", "malformed"},
         {"conswitch=abc", "malformed"},
         {"gnttab=max-ver:3", "malformed"},
+        {"gnttab=transitive", "no transitive grants"},
         {"mem=", "malformed"},
         {"colour=blue", "unknown option 'colour=blue'"},
         {"no", "unknown option 'no'"},
@@ -256,6 +257,13 @@ static void test_malformed(void **state)
         {"xsave dom0_mem=1Q", "dom0_mem"},
         {"crashkernel=256M", "option 'crashkernel' has no effect"},
         {"smt", "option 'smt' has no effect"},
+        {"iommu=snoop,quarantine=0", "'snoop' in option 'iommu' has no effect"},
+        {"iommu=snoop,quarantine=0", "'quarantine' in option 'iommu' has no effect"},
+        {"iommu=no-intremap", "'no-intremap' in option 'iommu' has no effect"},
+        {"dom0-iommu=map-reserved", "'map-reserved' in option 'dom0-iommu' has no effect"},
+        {"dom0=verbose", "'verbose' in option 'dom0' has no effect"},
+        {"hpet=broadcast", "'broadcast' in option 'hpet' has no effect"},
+        {"acpi=noirq", "'noirq' in option 'acpi' has no effect"},
         {"no-smt", "option 'smt' has no effect"},
         {"pv_linear_pt=no", "option 'pv_linear_pt' has no effect"},
     };
@@ -276,11 +284,10 @@ static void test_malformed(void **state)
 static void test_rest_takes_effect(void **state)
 {
     (void)state;
-    parse(
-        "placeholder dom0_mem=1Q maxcpus=3 fancy iommu=fast,verbose crashkernel=1M crashkernel=2M "
-        "console=com9,com2H,com1L,vga com2=9600,7e2");
+    parse("placeholder dom0_mem=1Q maxcpus=3 fancy iommu=fast,force crashkernel=1M crashkernel=2M "
+          "console=com9,com2H,com1L,vga com2=9600,7e2");
     assert_int_equal(o.maxcpus, 3);
-    assert_true(o.iommu.verbose);
+    assert_true(o.iommu.wanted);
     assert_int_equal(o.console_count, 3);
     assert_int_equal(o.console[0].kind, CONSOLE_COM2);
     assert_int_equal(o.console[0].half, 'H');
