@@ -41,9 +41,9 @@ STATIC_ASSERT(sizeof(struct evtchn_fifo_control_block) == 72);
 
 // The guest's frames, mapped.
 struct evtchn_fifo {
-    u32 page_count;              // [a] pages of the event array; grows under ev.lock
-    void *page[PAGES];           // [i] below page_count
-    void *control[EVTCHN_VCPUS]; // [e] frame of the control block, by vCPU id
+    u32 page_count;    // [a] pages of the event array; grows under ev.lock
+    void *page[PAGES]; // [i] below page_count
+    void *control[];   // [e] frame of the control block, by vCPU id; d->vcpu_count entries
 };
 
 // ---- Event words ----
@@ -257,7 +257,7 @@ static int add_control(struct domain *d, struct vcpu *v, void *frame, u32 offset
     if (v->ev.control || d->ev.dying)
         return -EINVAL;
     if (!f)
-        f = heap_new(struct evtchn_fifo);
+        f = heap_alloc(sizeof(*f) + d->vcpu_count * sizeof(f->control[0]));
     if (!f)
         return -ENOMEM;
     f->control[v->id.v] = frame;
@@ -346,7 +346,7 @@ void evtchn_fifo_visit_frames(const struct domain *d, void (*fn)(void *ctx, cons
     const struct evtchn_fifo *f = d->ev.fifo;
     for (u32 i = 0; f && i < f->page_count; i++)
         fn(ctx, f->page[i]);
-    for (u32 i = 0; f && i < EVTCHN_VCPUS; i++)
+    for (u32 i = 0; f && i < d->vcpu_count; i++)
         if (f->control[i])
             fn(ctx, f->control[i]);
 }
@@ -356,7 +356,7 @@ static void free_fifo(struct domain *d, struct evtchn_fifo *f)
 {
     for (u32 i = 0; i < f->page_count; i++)
         domain_unmap_guest_frame(d, f->page[i]);
-    for (u32 i = 0; i < EVTCHN_VCPUS; i++) {
+    for (u32 i = 0; i < d->vcpu_count; i++) {
         if (f->control[i])
             domain_unmap_guest_frame(d, f->control[i]);
     }

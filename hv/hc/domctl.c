@@ -71,6 +71,12 @@ static long check_config(const struct xen_domctl *op)
     return check_grants(op);
 }
 
+// xen ABI: domctl.h, "< 0 means use the default maximum value in the hypervisor".
+static u32 limit_or(s32 asked, u32 usual)
+{
+    return asked < 0 ? usual : (u32)asked;
+}
+
 static long create(struct vcpu *cur, struct domain *none, struct xen_domctl *op)
 {
     static bool under_way;
@@ -80,8 +86,8 @@ static long create(struct vcpu *cur, struct domain *none, struct xen_domctl *op)
         .ssidref = a->ssidref,
         .vcpus = a->max_vcpus,
         .evtchn_max = MIN(a->max_evtchn_port, (u32)INT32_MAX),
-        .grant_frames = a->max_grant_frames,
-        .maptrack_frames = a->max_maptrack_frames,
+        .grant_frames = limit_or(a->max_grant_frames, options.gnttab_max_frames),
+        .maptrack_frames = limit_or(a->max_maptrack_frames, options.gnttab_max_maptrack_frames),
     };
     struct domain *d;
     (void)cur, (void)none;

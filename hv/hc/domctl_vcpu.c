@@ -164,7 +164,7 @@ long domctl_setvcpuextstate(struct vcpu *cur, struct domain *d, struct xen_domct
         return -ESRCH;
     if (d == cur->dom || a->size == 0 || a->size != ext_state_size())
         return -EINVAL;
-    u8 *area = heap_alloc(MAX(cpu_features.xsave_size, PAGE_SIZE));
+    u8 *area = heap_alloc(cpu_features.xsave_size);
     if (!area)
         return -ENOMEM;
     long rc = guest_copy_in(&head, GUEST_HANDLE(a->buffer), sizeof(head));

@@ -12,19 +12,13 @@
 
 #define UNUSED_ARGS (void)cur, (void)a0, (void)a1, (void)a2, (void)a3, (void)a4
 
-static void clear_traps(struct pv_vcpu *pv)
-{
-    for (u32 i = 0; i < ARRAY_SIZE(pv->trap); i++)
-        pv->trap[i] = (struct pv_trap){0};
-}
-
 // The table ends with an entry without address; no table clears all.
 long hc_set_trap_table(struct vcpu *cur, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4)
 {
     UNUSED_ARGS;
     guest_ptr table = GUEST_PTR(a0);
     if (guest_ptr_null(table)) {
-        clear_traps(&cur->pv);
+        pv_clear_traps(&cur->pv);
         return 0;
     }
     // At most one round of all vectors between looks at the clock; an endless table ends there.
@@ -36,6 +30,9 @@ long hc_set_trap_table(struct vcpu *cur, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4)
             return 0;
         if (!is_canonical(t.address))
             return -EINVAL;
+        int rc = pv_trap_room(&cur->pv, t.vector);
+        if (rc != 0)
+            return rc;
         pv_set_trap(&cur->pv, &t, t.vector);
         if (i > 0 && preempt_wanted()) {
             hc_set_arg(cur, 0, a0 + (i + 1) * sizeof(t));

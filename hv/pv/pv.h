@@ -14,6 +14,8 @@ enum {
     PV_GDT_FRAMES = FIRST_RESERVED_GDT_PAGE,
     PV_LDT_FRAMES = 16,
     PV_DR7_FIXED = 0x400,
+    PV_TRAP_CHUNK = 32, // entries of the trap table that are allocated together
+    PV_TRAP_CHUNKS = 256 / PV_TRAP_CHUNK,
 };
 #define PV_MSR_HYPERCALL_PAGE 0x40000000u // writing a frame number | page index fills that page
 #define PV_DR6_FIXED          0xffff0ff0u
@@ -65,8 +67,9 @@ struct pv_vcpu {
     u64 iobmp;               // guest address of its I/O permission bitmap
     u32 iobmp_ports;         // its length in ports
     bool architectural_iopl; // VMASST_TYPE_architectural_iopl, at hand
-    // Last, since it is a page long: what each entry and exit touches stays together.
-    struct pv_trap trap[256];
+    // Last, since they are long: what each entry and exit touches stays together.
+    struct pv_trap *more_traps[PV_TRAP_CHUNKS - 1]; // of the vectors above; NULL: none is set
+    struct pv_trap trap[PV_TRAP_CHUNK];             // the exceptions'
 };
 
 // --- pv/vcpu.c: state that a CPU loads and saves ---
@@ -106,8 +109,14 @@ void pv_vm_assist_changed(struct domain *d, u64 assists);
 void pv_windows_changed(struct vcpu *v);
 // What a guest may have in RFLAGS while it runs: interrupts on, no IOPL, no VM86.
 u64 pv_rflags(u64 wanted);
-// Sets an entry of the trap table; addresses have been checked.
-void pv_set_trap(struct pv_vcpu *pv, const struct trap_info *t, u32 vector);
+// An entry of the trap table.
+const struct pv_trap *pv_trap_of(const struct pv_vcpu *pv, u8 vector);
+// Sees that a handler for the vector can be set. 0, -ENOMEM.
+NODISCARD int pv_trap_room(struct pv_vcpu *pv, u8 vector);
+// Sets an entry for which there is room; without a handler it needs none. Addresses have been
+// checked.
+void pv_set_trap(struct pv_vcpu *pv, const struct trap_info *t, u8 vector);
+void pv_clear_traps(struct pv_vcpu *pv);
 // Sets the state that VCPUOP_initialise, XEN_DOMCTL_setvcpucontext or dom0's builder hands over, of
 // a vCPU that does not run. On an error nothing has changed. -EINVAL, and what mmu_get says.
 NODISCARD int pv_set_context(struct vcpu *v, const struct vcpu_guest_context *c);

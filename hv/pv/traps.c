@@ -16,6 +16,8 @@
 #include "cpu/x86.h"
 #include "dom/domain.h"
 #include "hc/guest_access.h"
+#include "lib/string.h"
+#include "mm/heap.h"
 #include "pv/mmu.h"
 #include "sched/sched.h"
 
@@ -33,12 +35,47 @@ u64 pv_rflags(u64 wanted)
     return (wanted & kept) | RFLAGS_IF | RFLAGS_ONE;
 }
 
-void pv_set_trap(struct pv_vcpu *pv, const struct trap_info *t, u32 vector)
+// --- the trap table ---
+
+// NULL: there is no room for that vector's entry.
+static struct pv_trap *chunk_of(struct pv_vcpu *pv, u8 vector)
 {
-    pv->trap[vector] = (struct pv_trap){.address = t->address,
-                                        .cs = (u16)(t->cs | 3),
-                                        .dpl = TI_GET_DPL(t) & 3,
-                                        .mask_events = TI_GET_IF(t) != 0};
+    u32 n = vector / PV_TRAP_CHUNK;
+    return n == 0 ? pv->trap : pv->more_traps[n - 1];
+}
+
+const struct pv_trap *pv_trap_of(const struct pv_vcpu *pv, u8 vector)
+{
+    static const struct pv_trap none;
+    u32 n = vector / PV_TRAP_CHUNK;
+    const struct pv_trap *chunk = n == 0 ? pv->trap : pv->more_traps[n - 1];
+    return chunk ? &chunk[vector % PV_TRAP_CHUNK] : &none;
+}
+
+int pv_trap_room(struct pv_vcpu *pv, u8 vector)
+{
+    if (chunk_of(pv, vector))
+        return 0;
+    struct pv_trap *chunk = heap_alloc(PV_TRAP_CHUNK * sizeof(*chunk));
+    pv->more_traps[vector / PV_TRAP_CHUNK - 1] = chunk;
+    return chunk ? 0 : -ENOMEM;
+}
+
+void pv_set_trap(struct pv_vcpu *pv, const struct trap_info *t, u8 vector)
+{
+    struct pv_trap *chunk = chunk_of(pv, vector);
+    if (chunk)
+        chunk[vector % PV_TRAP_CHUNK] = (struct pv_trap){.address = t->address,
+                                                         .cs = (u16)(t->cs | 3),
+                                                         .dpl = TI_GET_DPL(t) & 3,
+                                                         .mask_events = TI_GET_IF(t) != 0};
+}
+
+void pv_clear_traps(struct pv_vcpu *pv)
+{
+    for (u32 v = 0; v < 256; v += PV_TRAP_CHUNK)
+        if (chunk_of(pv, (u8)v))
+            memset(chunk_of(pv, (u8)v), 0, sizeof(pv->trap));
 }
 
 // A guest that wants IOPL to look like the processor's sees and sets it in its RFLAGS; for others
@@ -111,7 +148,7 @@ fault:
 
 static void inject(struct vcpu *v, struct cpu_regs *r, u8 vector, const u64 *error)
 {
-    const struct pv_trap *t = &v->pv.trap[vector];
+    const struct pv_trap *t = pv_trap_of(&v->pv, vector);
     bool has_error = vector < 32 && (ERROR_VECTORS >> vector & 1);
     if (!push_frame(v, r, t->address, t->cs, t->mask_events, error, has_error))
         domain_crash(v->dom, t->address ? "its exception handler's stack is not writable"
@@ -274,7 +311,7 @@ static bool software_interrupt(struct vcpu *v, struct cpu_regs *r)
     if ((r->error_code & 7) != 2 || guest_copy_in(insn, GUEST_PTR(r->rip), 2) != 0 ||
         insn[0] != 0xcd)
         return false;
-    const struct pv_trap *t = &v->pv.trap[insn[1]];
+    const struct pv_trap *t = pv_trap_of(&v->pv, insn[1]);
     if (!t->address || !may_call(v, t)) {
         r->error_code = (u32)insn[1] << 3 | 2;
         return false;
@@ -333,7 +370,7 @@ void pv_trap(struct cpu_regs *r)
         domain_crash(v->dom, vector == VEC_DF ? "double fault" : "machine check");
         break;
     case 0x80: {
-        const struct pv_trap *t = &v->pv.trap[0x80];
+        const struct pv_trap *t = pv_trap_of(&v->pv, 0x80);
         if (t->address && may_call(v, t)) {
             inject(v, r, 0x80, NULL);
         } else {

@@ -47,7 +47,7 @@ int pv_vcpu_init(struct vcpu *v)
 {
     struct pv_vcpu *pv = &v->pv;
     u64 bytes = cpu_features.xsave ? cpu_features.xsave_size : FXSAVE_BYTES;
-    pv->fpu = heap_alloc(MAX(bytes, PAGE_SIZE)); // whole pages: XSAVE wants 64-byte alignment
+    pv->fpu = heap_alloc(bytes); // XSAVE wants it aligned to 64
     if (!pv->fpu)
         return -ENOMEM;
     pv_fpu_init(v);
@@ -65,6 +65,8 @@ int pv_vcpu_init(struct vcpu *v)
 
 void pv_vcpu_free(struct vcpu *v)
 {
+    for (u32 i = 0; i < ARRAY_SIZE(v->pv.more_traps); i++)
+        heap_free(v->pv.more_traps[i]);
     heap_free(v->pv.fpu);
 }
 
@@ -373,10 +375,19 @@ static void set_regs(struct pv_vcpu *pv, const struct cpu_user_regs *u)
     pv->iopl = (u8)(u->rflags >> 12 & 3);
 }
 
+static int trap_room(struct pv_vcpu *pv, const struct vcpu_guest_context *c)
+{
+    int rc = 0;
+    for (u32 i = 0; i < 256 && rc == 0; i++)
+        if (c->trap_ctxt[i].address)
+            rc = pv_trap_room(pv, (u8)i);
+    return rc;
+}
+
 static void set_traps(struct pv_vcpu *pv, const struct vcpu_guest_context *c)
 {
     for (u32 i = 0; i < 256; i++)
-        pv_set_trap(pv, &c->trap_ctxt[i], i);
+        pv_set_trap(pv, &c->trap_ctxt[i], (u8)i);
     pv->event = (struct pv_callback){c->event_callback_eip, true};
     pv->failsafe =
         (struct pv_callback){c->failsafe_callback_eip, c->flags & VGCF_failsafe_disables_events};
@@ -442,7 +453,9 @@ int pv_set_context(struct vcpu *v, const struct vcpu_guest_context *c)
         return -EINVAL;
     for (u32 i = 0; i < PV_GDT_FRAMES; i++)
         frames[i] = c->gdt_frames[i];
-    int rc = get_roots(v, c, root);
+    int rc = trap_room(pv, c);
+    if (rc == 0)
+        rc = get_roots(v, c, root);
     if (rc != 0)
         return rc;
     rc = (int)pv_set_gdt(v, frames, (u32)c->gdt_ents);
@@ -512,13 +525,15 @@ static void get_regs(const struct pv_vcpu *pv, struct cpu_user_regs *u)
 
 static void get_traps(const struct pv_vcpu *pv, struct vcpu_guest_context *c)
 {
-    for (u32 i = 0; i < 256; i++)
+    for (u32 i = 0; i < 256; i++) {
+        const struct pv_trap *t = pv_trap_of(pv, (u8)i);
         c->trap_ctxt[i] = (struct trap_info){
             .vector = (u8)i,
-            .flags = (u8)(pv->trap[i].dpl | (pv->trap[i].mask_events ? 4 : 0)),
-            .cs = pv->trap[i].cs,
-            .address = pv->trap[i].address,
+            .flags = (u8)(t->dpl | (t->mask_events ? 4 : 0)),
+            .cs = t->cs,
+            .address = t->address,
         };
+    }
     c->event_callback_eip = pv->event.address;
     c->failsafe_callback_eip = pv->failsafe.address;
     c->syscall_callback_eip = pv->syscall.address;
