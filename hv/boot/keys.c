@@ -101,6 +101,7 @@ static void print_domains(void)
     for_each_domain (d) {
         printk(LOG_ERR, "domain %u: %s, %u pauses, %u references, %llu frames of at most %llu",
                d->id.v, state[d->state], d->pauses, d->refs, (ull)d->frames, (ull)d->frames_max);
+        printk(LOG_ERR, "  %llu bytes of the hypervisor's own", (ull)domain_footprint(d));
         for_each_vcpu (d, v)
             if (v->pv.initialised)
                 print_vcpu(v);
@@ -114,6 +115,19 @@ static void hang(void)
 {
     for (;;)
         cpu_pause();
+}
+
+// --- 'F', 'f': for testing what happens when memory is out ---
+
+static void key_refuse(void)
+{
+    alloc_refuse(alloc_refuse_left() + 1);
+}
+
+static void key_refused(void)
+{
+    printk(LOG_ERR, "allocations until one would have been refused: %u", alloc_refuse_left());
+    alloc_refuse(0);
 }
 
 // --- the keys ---
@@ -161,6 +175,9 @@ void keys_init(void)
     console_key_register('q', key_domains, "domains and vCPUs");
     console_key_register('m', key_audit, "recount the references of all frames");
     console_key_register('R', key_reboot, "restart the machine");
-    if (DEBUG_BUILD)
-        console_key_register('H', key_hang, "hang this CPU (debug builds only)");
+    if (!DEBUG_BUILD)
+        return;
+    console_key_register('H', key_hang, "hang this CPU");
+    console_key_register('F', key_refuse, "refuse the next allocation, or the one after that");
+    console_key_register('f', key_refused, "refuse none any more");
 }

@@ -175,6 +175,9 @@ NODISCARD struct vcpu *vcpu_create(struct domain *d, u32 id);
 // The vCPU will not run any more: its info goes nowhere. What was registered is in v->lost_info,
 // to be given back when no CPU can still be writing there.
 void vcpu_forget_info(struct vcpu *v);
+// Bytes of the hypervisor's own memory that d takes, and of the pages it shares with d; without
+// PIRQs. For people: others may change it meanwhile. Any context (dom/footprint.c).
+u64 domain_footprint(struct domain *d);
 // Frees what d consists of, once nobody refers to it.
 void domain_free(struct domain *d);
 // Stops the domain until it is resumed or destroyed; for dom0 it means the machine. Never fails.

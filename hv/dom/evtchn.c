@@ -56,15 +56,18 @@ static void set_state(struct evtchn *e, enum evtchn_state state)
 static int add_bucket(struct domain *d)
 {
     u32 end = d->ev.port_end;
-    struct evtchn_group **g = &d->ev.group[end / EVTCHN_GROUP_PORTS];
-    if (!*g)
-        *g = heap_new(struct evtchn_group);
-    struct evtchn *b = *g ? heap_alloc(EVTCHN_BUCKET_PORTS * sizeof(*b)) : NULL;
-    if (!b)
+    struct evtchn_group **slot = &d->ev.group[end / EVTCHN_GROUP_PORTS];
+    struct evtchn_group *g = *slot ? *slot : heap_new(struct evtchn_group);
+    struct evtchn *b = g ? heap_alloc(EVTCHN_BUCKET_PORTS * sizeof(*b)) : NULL;
+    if (!b) {
+        if (!*slot)
+            heap_free(g);
         return -ENOMEM;
+    }
     for (u32 i = 0; i < EVTCHN_BUCKET_PORTS; i++)
         spin_lock_init(&b[i].lock, LOCK_EVTCHN);
-    (*g)->bucket[end / EVTCHN_BUCKET_PORTS % EVTCHN_GROUP_BUCKETS] = b;
+    g->bucket[end / EVTCHN_BUCKET_PORTS % EVTCHN_GROUP_BUCKETS] = b;
+    *slot = g;
     __atomic_store_n(&d->ev.port_end, end + EVTCHN_BUCKET_PORTS, __ATOMIC_RELEASE); // evtchn_entry
     return 0;
 }

@@ -32,11 +32,15 @@ static bool more_maps(struct grant_table *t)
 {
     if (t->map_pages == t->maptrack_frames_max)
         return false;
-    if (!t->map)
-        t->map = heap_alloc(t->maptrack_frames_max * sizeof(void *));
-    struct grant_map *page = t->map ? heap_alloc(PAGE_SIZE) : NULL;
-    if (!page)
+    struct grant_map **map =
+        t->map ? t->map : heap_alloc(t->maptrack_frames_max * sizeof(struct grant_map *));
+    struct grant_map *page = map ? heap_alloc(PAGE_SIZE) : NULL;
+    if (!page) {
+        if (!t->map)
+            heap_free(map);
         return false;
+    }
+    t->map = map;
     u32 first = t->map_pages * GRANT_MAPS;
     for (u32 i = 0; i < GRANT_MAPS; i++)
         page[i].ref = i + 1 < GRANT_MAPS ? first + i + 2 : 0;

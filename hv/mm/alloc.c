@@ -91,10 +91,31 @@ static u32 take_block(u32 order, mfn_t max, u32 *found)
     return FRAME_NIL;
 }
 
+// --- memory that is out on purpose ---
+
+static struct vcpu *refused_to; // [a] whose calls it concerns; not looked into
+static u32 refuse_in;           // [a] 0: nothing is refused
+
+void alloc_refuse(u32 n)
+{
+    refused_to = current_vcpu();
+    refuse_in = n;
+}
+
+u32 alloc_refuse_left(void)
+{
+    return refuse_in;
+}
+
+bool alloc_refused(void)
+{
+    return DEBUG_BUILD && unlikely(refuse_in) && current_vcpu() == refused_to && --refuse_in == 0;
+}
+
 mfn_t frames_alloc(u32 order, mfn_t max)
 {
     u32 have = 0, youngest = tlb_clock();
-    if (order >= ORDERS)
+    if (order >= ORDERS || alloc_refused())
         return MFN_NONE;
     spin_lock(&lock);
     u32 first = take_block(order, max, &have);

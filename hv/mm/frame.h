@@ -58,7 +58,7 @@ struct frame {
     u16 owner;      // [a] changes only at reference count zero or under the owner's domain lock
     u16 progress;   // [m] entries validated so far while partial
     u32 stamp;      // [a] TLB clock when the frame was last let go (mm/tlb.h); if FT_QUEUED, the
-                    // next of the deferred list + 1
+                    // next of the deferred list + 1; of the heap's: mm/heap.c
     u32 next, prev; // lists: allocator, domain; frame numbers
 };
 STATIC_ASSERT(sizeof(struct frame) == 32);
@@ -120,6 +120,12 @@ NODISCARD mfn_t frames_alloc(u32 order, mfn_t max);
 void frames_free(mfn_t first, u32 order);
 // One zeroed frame for the hypervisor, mapped; NULL when memory is out.
 NODISCARD void *frame_alloc_zeroed(void);
+// For tests, in debug builds: the n-th next allocation, of frames or from the heap, that a call of
+// the current vCPU asks for is refused; 0: none. And how many are left until then.
+void alloc_refuse(u32 n);
+u32 alloc_refuse_left(void);
+// Is this the one?
+NODISCARD bool alloc_refused(void);
 u64 frames_free_count(void);
 // Those of them whose addresses have from `min` to `max` bits.
 u64 frames_free_width(u32 min, u32 max);

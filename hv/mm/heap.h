@@ -5,11 +5,13 @@
 
 #include "lib/compiler.h"
 
-// Zeroed memory of `size` bytes, aligned to 16 (to a page if size >= PAGE_SIZE), or NULL when
+// Zeroed memory of `size` bytes, aligned to the next power of two (to at most a page), or NULL when
 // memory is out. Takes LOCK_HEAP, LOCK_FRAMES.
 NODISCARD void *heap_alloc(size_t size);
 // Returns memory of heap_alloc; NULL is allowed.
 void heap_free(void *p);
+// The bytes that an object of heap_alloc takes; of NULL none.
+size_t heap_size(const void *p);
 
 #define heap_new(type) ((type *)heap_alloc(sizeof(type)))
 
