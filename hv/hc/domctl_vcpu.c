@@ -248,18 +248,25 @@ static struct cpumask both(const struct cpumask *a, const struct cpumask *b)
     return m;
 }
 
+static long affinity_target(struct domain *d, const struct xen_domctl_vcpuaffinity *a,
+                            struct vcpu **v)
+{
+    *v = vcpu_of(d, a->vcpu);
+    if (!*v)
+        return a->vcpu < d->vcpu_count ? -ESRCH : -EINVAL;
+    return a->flags & (XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT) ? 0 : -EINVAL;
+}
+
 // What was set is answered as what comes of it.
 long domctl_setvcpuaffinity(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 {
     const struct xen_domctl_vcpuaffinity *a = &op->u.vcpuaffinity;
-    struct vcpu *v = vcpu_of(d, a->vcpu);
+    struct vcpu *v;
     (void)cur;
-    if (!v)
-        return a->vcpu < d->vcpu_count ? -ESRCH : -EINVAL;
-    if (!(a->flags & (XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT)))
-        return -EINVAL;
+    long rc = affinity_target(d, a, &v);
+    if (rc)
+        return rc;
     struct cpumask hard = v->hard, soft = v->soft, all = online();
-    long rc = 0;
     if (a->flags & XEN_VCPUAFFINITY_HARD)
         rc = bitmap_copy_in(&hard, &a->cpumap_hard);
     if (rc == 0 && a->flags & XEN_VCPUAFFINITY_SOFT)
@@ -278,13 +285,11 @@ long domctl_setvcpuaffinity(struct vcpu *cur, struct domain *d, struct xen_domct
 long domctl_getvcpuaffinity(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 {
     const struct xen_domctl_vcpuaffinity *a = &op->u.vcpuaffinity;
-    struct vcpu *v = vcpu_of(d, a->vcpu);
+    struct vcpu *v;
     (void)cur;
-    if (!v)
-        return a->vcpu < d->vcpu_count ? -ESRCH : -EINVAL;
-    if (!(a->flags & (XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT)))
-        return -EINVAL;
-    long rc = 0;
+    long rc = affinity_target(d, a, &v);
+    if (rc)
+        return rc;
     if (a->flags & XEN_VCPUAFFINITY_HARD)
         rc = bitmap_copy_out(&a->cpumap_hard, &v->hard);
     if (rc == 0 && a->flags & XEN_VCPUAFFINITY_SOFT)

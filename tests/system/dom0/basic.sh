@@ -21,7 +21,7 @@ check_list() {
 }
 
 check_dmesg() {
-    [ "$(xl dmesg | wc -l)" -gt 10 ]
+    [ "$(xl dmesg | wc -l)" -gt 5 ]
     xl debug-keys h
     xl dmesg | grep -q "'h' pressed"
 }
@@ -69,6 +69,7 @@ check_net() {
 
 check_pause() {
     xl pause one
+    xl list one
     [[ $(state one) == --p--- ]]
     local before
     before=$(xl list one | awk 'NR == 2 { print $6 }')
