@@ -242,7 +242,7 @@ static struct cpumask online(void)
 
 static struct cpumask both(const struct cpumask *a, const struct cpumask *b)
 {
-    struct cpumask m;
+    struct cpumask m = {0};
     for (u32 i = 0; i < ARRAY_SIZE(m.w); i++)
         m.w[i] = a->w[i] & b->w[i];
     return m;

@@ -175,7 +175,7 @@ static bool increase_step(const struct extents *e, u64 index)
 
 static bool populate_step(const struct extents *e, u64 index)
 {
-    pfn_t pfn;
+    pfn_t pfn = PFN_NONE;
     return guest_copy_in_index(&pfn.v, e->list, index, sizeof(pfn.v)) == 0 &&
            !guest_ptr_null(e->list) && add_extent(e, index, pfn);
 }
@@ -291,7 +291,7 @@ static int make(struct exchange *x, u64 first)
 {
     int rc = 0;
     for (u64 i = 0; i < x->out_step && rc == 0; i++) {
-        pfn_t pfn;
+        pfn_t pfn = PFN_NONE;
         if (guest_copy_in_index(&pfn.v, x->out.list, first + i, sizeof(pfn.v)))
             return -EFAULT;
         mfn_t m = extent_alloc(x->d, x->out.order, x->out.below);
