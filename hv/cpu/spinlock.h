@@ -41,7 +41,7 @@ static inline void spin_lock(spinlock_t *l)
     lock_order_acquire(l);
 #endif
     u16 ticket = __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED);
-    while (__atomic_load_n(&l->owner, __ATOMIC_ACQUIRE) != ticket) // pairs with spin_unlock
+    while (unlikely(__atomic_load_n(&l->owner, __ATOMIC_ACQUIRE) != ticket)) // with spin_unlock
         spin_wait();
 }
 
@@ -50,7 +50,8 @@ static inline void spin_unlock(spinlock_t *l)
 #ifdef WIRT_DEBUG
     lock_order_release(l);
 #endif
-    __atomic_store_n(&l->owner, (u16)(l->owner + 1), __ATOMIC_RELEASE); // pairs with spin_lock
+    // Only the holder writes it. Stores are seen in order: this one releases; pairs with spin_lock.
+    __asm__ volatile("incw %0" : "+m"(l->owner)::"memory", "cc");
 }
 
 static inline bool spin_is_locked(const spinlock_t *l)

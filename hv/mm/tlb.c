@@ -64,8 +64,22 @@ static void flush(const struct cpumask *mask, u32 stamp, bool spare)
             wait(&cpus[i], ticket[i]);
 }
 
+// Does the mask name this CPU and no other?
+static bool only_self(const struct cpumask *mask)
+{
+    u32 self = this_cpu()->id;
+    u64 others = 0;
+    for (u32 i = 0; i < ARRAY_SIZE(mask->w); i++)
+        others |= READ_ONCE(mask->w[i]) ^ (i == self / 64 ? (u64)1 << (self % 64) : 0);
+    return others == 0;
+}
+
 void tlb_flush_mask(const struct cpumask *mask)
 {
+    if (cpu_count != 0 && only_self(mask)) {
+        tlb_flush_local();
+        return;
+    }
     flush(mask, 0, false);
 }
 
