@@ -113,16 +113,24 @@ u32 grant_shared_pages(const struct domain *d);
 
 // --- uses of entries (dom/grant_use.c); the results are GNTST_* ---
 
-// The part of the frame that may be copied; a mapping gets the whole frame or nothing.
-struct grant_span {
-    u32 start, end; // bytes in the frame; end is exclusive
+enum { GRANT_BATCH = 16 }; // elements that are worked on together, at most
+
+struct grant_access {
+    u32 ref;
+    u32 start, end; // out: the bytes of the frame that may be copied; end is exclusive
+    mfn_t frame;    // out
+    s16 status;     // out
 };
 
-// Begins a use of an entry by `user`. span is NULL for mappings. Takes the table's lock.
-// GNTST_bad_gntref: no such entry; GNTST_general_error: the entry does not grant that, or the frame
-// cannot be written; GNTST_bad_page: it isn't a frame of d's; GNTST_no_space: memory is out.
-NODISCARD s16 grant_use_begin(struct domain *d, dom_id_t user, u32 ref, bool write, mfn_t *frame,
-                              struct grant_span *span);
+// Begins uses of entries of d's by `user`; `whole`: of the whole frame, as for a mapping. Takes the
+// table's lock. GNTST_bad_gntref: no such entry; GNTST_general_error: the entry does not grant
+// that, or the frame cannot be written; GNTST_bad_page: it isn't a frame of d's; GNTST_no_space:
+// memory is out.
+void grant_uses_begin(struct domain *d, dom_id_t user, bool write, bool whole,
+                      struct grant_access *a, u32 count);
+// Ends those whose status is GNTST_okay. Takes the lock.
+void grant_uses_end(struct domain *d, bool write, const struct grant_access *a, u32 count);
+// The same for one; the caller holds the lock.
 void grant_use_end(struct domain *d, u32 ref, bool write);
 // Exchanges the contents of two entries. GNTST_bad_gntref; GNTST_eagain: one is in use.
 NODISCARD s16 grant_swap(struct domain *d, u32 ref_a, u32 ref_b);
@@ -132,25 +140,26 @@ void grant_visit_uses(struct domain *d, void (*fn)(void *ctx, const struct grant
 
 // --- mappings (dom/grant_map.c); the results are GNTST_* ---
 
-// Maps a grant of `granter` for the current vCPU's domain; fills handle and dev_bus_addr.
-NODISCARD s16 grant_map(struct vcpu *cur, struct domain *granter, struct gnttab_map_grant_ref *op);
+// Maps grants of `granter`, GRANT_BATCH at most and with the same flags, for the current vCPU's
+// domain; fills handle, dev_bus_addr and status.
+void grant_map(struct vcpu *cur, struct domain *granter, struct gnttab_map_grant_ref *ops,
+               u32 count);
 
-// An unmapping between its two halves.
 struct grant_unmap {
-    struct grant_map *map; // NULL: there is nothing to end
-    u32 handle, parts;     // what of the mapping goes: GRANT_MAP_HOST, GRANT_MAP_DEVICE
+    u64 host_addr, bus_addr; // what of the mapping goes; 0: that part stays
+    u64 replace;             // the linear address whose entry is put in its place, or 0
+    u32 handle;
+    s16 status;            // out
+    u32 parts;             // in between: enum grant_map_flags that go
+    struct grant_map *map; // in between: NULL: there is nothing to end
 };
-// Takes the mapping out of the page table, and puts the entry for the linear address `replace`
-// (0: nothing) in its place. The caller flushes d->dirty's TLBs and calls grant_unmap_end, whatever
-// the result was.
-NODISCARD s16 grant_unmap_begin(struct vcpu *cur, u64 host_addr, u64 bus_addr, u32 handle,
-                                u64 replace, struct grant_unmap *u);
-void grant_unmap_end(struct domain *d, const struct grant_unmap *u);
+// Undoes mappings of the current vCPU's domain, GRANT_BATCH at most, with one flush of its TLBs.
+void grant_unmap(struct vcpu *cur, struct grant_unmap *u, u32 count);
 
 // --- copies (dom/grant_copy.c) ---
 
-// One copy for d, which isn't preemptible. GNTST_*.
-NODISCARD s16 grant_copy(struct domain *d, const struct gnttab_copy *op);
+// Copies for d, GRANT_BATCH at most, one after the other, and their statuses.
+void grant_copy(struct domain *d, struct gnttab_copy *ops, u32 count);
 
 // Compares d's handles with the uses of the tables they are for, and its table's uses with all
 // handles for it; prints contradictions and returns their number. Nobody may run.

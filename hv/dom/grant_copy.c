@@ -1,87 +1,131 @@
 // SPDX-License-Identifier: MIT
 // GNTTABOP_copy: bytes from frame to frame, each either the caller's own or granted to it. xen ABI:
-// grant_table.h, struct gnttab_copy. Both ends are held while the bytes move, without a lock.
+// grant_table.h, struct gnttab_copy. Neighbours whose ends are of the same domains are done
+// together: their ends are held, without a lock, while the bytes move.
 #include "dom/domain.h"
 #include "dom/grant.h"
 #include "lib/string.h"
 #include "mm/frame.h"
 
-struct end {
-    struct domain *granter; // NULL: a frame of the caller's
-    u32 ref;
-    mfn_t frame;
-    bool write;
+// The sources, or the destinations, of such neighbours.
+struct side {
+    struct domain *granter; // with a reference; NULL: none, or it is d
+    bool granted;           // the ends are entries of a grant table
+    struct grant_access a[GRANT_BATCH];
 };
 
-static s16 open_grant(struct domain *d, const struct gnttab_copy_ptr *p, u32 len, struct end *e)
+static inline const struct gnttab_copy_ptr *ptr_of(const struct gnttab_copy *op, bool write)
 {
-    struct grant_span span;
-    e->ref = p->u.ref;
-    e->granter = domain_get(DOM_ID(p->domid), d);
-    if (!e->granter)
-        return GNTST_bad_domain;
-    s16 status = grant_use_begin(e->granter, d->id, e->ref, e->write, &e->frame, &span);
-    if (status == GNTST_okay && (p->offset < span.start || p->offset + len > span.end)) {
-        grant_use_end(e->granter, e->ref, e->write);
-        status = GNTST_general_error;
-    }
-    if (status != GNTST_okay)
-        domain_put(e->granter);
-    return status;
+    return write ? &op->dest : &op->source;
 }
 
-static s16 open_own(struct domain *d, const struct gnttab_copy_ptr *p, struct end *e)
+static inline s16 open_frame(struct domain *d, mfn_t m, bool write)
 {
-    e->granter = NULL;
-    e->frame = MFN(p->u.gmfn);
-    if (p->domid != DOMID_SELF) {
-        struct domain *other = domain_get(DOM_ID(p->domid), d);
-        if (other)
-            domain_put(other);
-        return other ? GNTST_permission_denied : GNTST_bad_domain;
-    }
-    if (!frame_get(e->frame, d))
+    if (!frame_get(m, d))
         return GNTST_bad_page;
-    if (e->write && frame_get_writable(e->frame) != 0) {
-        frame_put(e->frame);
-        return GNTST_general_error;
+    if (!write || frame_get_writable(m) == 0)
+        return GNTST_okay;
+    frame_put(m);
+    return GNTST_general_error;
+}
+
+static inline void open_own(struct domain *d, const struct gnttab_copy *ops, u32 count, bool write,
+                            struct side *s)
+{
+    for (u32 i = 0; i < count; i++) {
+        struct grant_access *a = &s->a[i];
+        a->frame = MFN(ptr_of(&ops[i], write)->u.gmfn);
+        a->start = 0;
+        a->end = PAGE_SIZE;
+        a->status = open_frame(d, a->frame, write);
     }
-    return GNTST_okay;
 }
 
-static s16 open_end(struct domain *d, const struct gnttab_copy_ptr *p, bool granted, u32 len,
-                    struct end *e)
+static inline void open_side(struct domain *d, const struct gnttab_copy *ops, u32 count, bool write,
+                             struct side *s)
 {
-    return granted ? open_grant(d, p, len, e) : open_own(d, p, e);
-}
-
-static void close_end(const struct end *e)
-{
-    if (e->granter) {
-        grant_use_end(e->granter, e->ref, e->write);
-        domain_put(e->granter);
+    u16 dom = ptr_of(ops, write)->domid;
+    s->granted = ops->flags & (write ? GNTCOPY_dest_gref : GNTCOPY_source_gref);
+    s->granter = NULL;
+    if (!s->granted && dom == DOMID_SELF) {
+        open_own(d, ops, count, write, s);
         return;
     }
-    if (e->write)
-        frame_put_type(e->frame);
-    frame_put(e->frame);
+    s->granter = domain_get(DOM_ID(dom), d);
+    if (unlikely(!s->granter || !s->granted)) {
+        for (u32 i = 0; i < count; i++)
+            s->a[i].status = s->granter ? GNTST_permission_denied : GNTST_bad_domain;
+        return;
+    }
+    for (u32 i = 0; i < count; i++)
+        s->a[i].ref = ptr_of(&ops[i], write)->u.ref;
+    grant_uses_begin(s->granter, d->id, write, false, s->a, count);
 }
 
-s16 grant_copy(struct domain *d, const struct gnttab_copy *op)
+static inline void close_side(const struct side *s, u32 count, bool write)
 {
-    struct end from = {.write = false}, to = {.write = true};
+    if (s->granter) {
+        if (s->granted)
+            grant_uses_end(s->granter, write, s->a, count);
+        domain_put(s->granter);
+        return;
+    }
+    for (u32 i = 0; i < count; i++) {
+        if (s->a[i].status != GNTST_okay)
+            continue;
+        if (write)
+            frame_put_type(s->a[i].frame);
+        frame_put(s->a[i].frame);
+    }
+}
+
+static inline bool inside(const struct grant_access *a, u32 offset, u32 len)
+{
+    return offset >= a->start && offset + len <= a->end;
+}
+
+// Why a copy is refused.
+static s16 refusal(const struct gnttab_copy *op, const struct grant_access *from,
+                   const struct grant_access *to)
+{
     u32 len = op->len;
     if (op->source.offset + len > PAGE_SIZE || op->dest.offset + len > PAGE_SIZE)
         return GNTST_bad_copy_arg;
-    s16 status = open_end(d, &op->source, op->flags & GNTCOPY_source_gref, len, &from);
-    if (status != GNTST_okay)
-        return status;
-    status = open_end(d, &op->dest, op->flags & GNTCOPY_dest_gref, len, &to);
-    if (status == GNTST_okay) {
-        memcpy((u8 *)mfn_virt(to.frame) + op->dest.offset,
-               (const u8 *)mfn_virt(from.frame) + op->source.offset, len);
-        close_end(&to);
+    if (from->status != GNTST_okay)
+        return from->status;
+    return to->status != GNTST_okay && inside(from, op->source.offset, len) ? to->status
+                                                                            : GNTST_general_error;
+}
+
+static inline s16 move(const struct gnttab_copy *op, const struct grant_access *from,
+                       const struct grant_access *to)
+{
+    u32 len = op->len, in = op->source.offset, out = op->dest.offset;
+    if (unlikely((from->status | to->status) != GNTST_okay || !inside(from, in, len) ||
+                 !inside(to, out, len)))
+        return refusal(op, from, to);
+    memcpy((u8 *)mfn_virt(to->frame) + out, (const u8 *)mfn_virt(from->frame) + in, len);
+    return GNTST_okay;
+}
+
+static void copy(struct domain *d, struct gnttab_copy *ops, u32 count)
+{
+    struct side from, to;
+    open_side(d, ops, count, false, &from);
+    open_side(d, ops, count, true, &to);
+    for (u32 i = 0; i < count; i++)
+        ops[i].status = move(&ops[i], &from.a[i], &to.a[i]);
+    close_side(&from, count, false);
+    close_side(&to, count, true);
+}
+
+void grant_copy(struct domain *d, struct gnttab_copy *ops, u32 count)
+{
+    for (u32 i = 0, end; i < count; i = end) {
+        const struct gnttab_copy *a = &ops[i];
+        for (end = i + 1; end < count && ops[end].source.domid == a->source.domid &&
+                          ops[end].dest.domid == a->dest.domid && ops[end].flags == a->flags;)
+            end++;
+        copy(d, &ops[i], end - i);
     }
-    close_end(&from);
-    return status;
 }

@@ -11,41 +11,43 @@
 STATIC_ASSERT(offsetof(struct grant_entry_v1, domid) == 2);
 STATIC_ASSERT(offsetof(union grant_entry_v2, hdr.domid) == 2);
 
+STATIC_ASSERT(GRANT_V1_ENTRIES == 512 && GRANT_V2_ENTRIES == 256); // table_entries
+
 enum { SHOWN = GTF_reading | GTF_writing };
 
-static u32 entries(const struct grant_table *t)
+static inline u32 table_entries(const struct grant_table *t)
 {
-    return t->frames * (t->version == 1 ? (u32)GRANT_V1_ENTRIES : (u32)GRANT_V2_ENTRIES);
+    return t->frames << (10 - t->version);
 }
 
-static void *entry_at(const struct grant_table *t, u32 ref)
+static inline void *entry_at(const struct grant_table *t, u32 ref)
 {
-    if (t->version == 1)
+    if (likely(t->version == 1))
         return (struct grant_entry_v1 *)t->page[ref / GRANT_V1_ENTRIES] + ref % GRANT_V1_ENTRIES;
     return (union grant_entry_v2 *)t->page[ref / GRANT_V2_ENTRIES] + ref % GRANT_V2_ENTRIES;
 }
 
 // Where GTF_reading and GTF_writing are shown: version 2 keeps them apart.
-static u16 *shown_at(const struct grant_table *t, u32 ref)
+static inline u16 *shown_at(const struct grant_table *t, u32 ref)
 {
-    if (t->version == 1)
+    if (likely(t->version == 1))
         return entry_at(t, ref);
     return (grant_status_t *)t->status_page[ref / GRANT_STATUS_ENTRIES] +
            ref % GRANT_STATUS_ENTRIES;
 }
 
 // NULL: no memory. What is there stays until the table goes.
-static struct grant_use *use_at(struct grant_table *t, u32 ref)
+static inline struct grant_use *use_at(struct grant_table *t, u32 ref)
 {
     struct grant_use **page = &t->use[ref / GRANT_USES];
     if (unlikely(!*page))
         *page = heap_alloc(PAGE_SIZE);
-    return *page ? *page + ref % GRANT_USES : NULL;
+    return likely(*page) ? *page + ref % GRANT_USES : NULL;
 }
 
-static bool in_use(const struct grant_use *u)
+static inline bool in_use(const struct grant_use *u)
 {
-    return u->readers || u->writers;
+    return (u->readers | u->writers) != 0;
 }
 
 // What the first word of an entry must read to grant something: the bits of the mask as in value.
@@ -53,40 +55,25 @@ struct wanted {
     u32 mask, value;
 };
 
-static struct wanted wanted(dom_id_t user, bool write, bool whole)
-{
-    return (struct wanted){0xffff0000 | GTF_type_mask | (write ? GTF_readonly : 0) |
-                               (whole ? GTF_sub_page : 0),
-                           (u32)user.v << 16 | GTF_permit_access};
-}
-
-static bool grants(u32 word, struct wanted w)
+static inline bool grants(u32 word, struct wanted w)
 {
     return (word & w.mask) == w.value;
 }
 
-static void hide(const struct grant_table *t, u32 ref, const struct grant_use *u)
+static inline void hide(const struct grant_table *t, u32 ref, const struct grant_use *u)
 {
-    if (t->shut)
-        return;
-    u16 gone = (u16)((u->writers ? 0 : GTF_writing) | (in_use(u) ? 0 : GTF_reading));
-    __atomic_fetch_and(shown_at(t, ref), (u16)~gone, __ATOMIC_RELEASE); // pairs with the guest's
+    u32 gone = u->writers ? 0 : GTF_writing | (u->readers ? 0 : GTF_reading);
+    if (likely(!t->shut))
+        __atomic_fetch_and(shown_at(t, ref), (u16)~gone,
+                           __ATOMIC_RELEASE); // pairs with the guest's
 }
 
-// Marks the entry as read or written if it grants that. Out: its first word.
-static bool show(const struct grant_table *t, u32 ref, const struct grant_use *u, struct wanted w,
-                 bool write, u32 *word)
+static bool show_v2(const struct grant_table *t, u32 ref, const struct grant_use *u,
+                    struct wanted w, u16 bits, u32 *word)
 {
-    u32 *entry = entry_at(t, ref), old = READ_ONCE(*entry);
-    u16 bits = write ? SHOWN : GTF_reading;
-    do {
-        if (!grants(old, w))
-            return false;
-    } while (t->version == 1 && !__atomic_compare_exchange_n(entry, &old, old | bits, false,
-                                                             __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
-    *word = old;
-    if (t->version == 1)
-        return true;
+    u32 *entry = entry_at(t, ref);
+    if (!grants(READ_ONCE(*entry), w))
+        return false;
     // First the mark, then the look at the entry; the guest clears the entry, then looks at the
     // mark.
     __atomic_fetch_or(shown_at(t, ref), bits, __ATOMIC_SEQ_CST);
@@ -97,31 +84,32 @@ static bool show(const struct grant_table *t, u32 ref, const struct grant_use *u
     return false;
 }
 
-static u64 frame_in(const struct grant_table *t, u32 ref)
+// Marks the entry as read or written if it grants that. Out: its first word, and its frame.
+static inline bool show(const struct grant_table *t, u32 ref, const struct grant_use *u,
+                        struct wanted w, u16 bits, u32 *word, u64 *frame)
 {
-    if (t->version == 1)
-        return READ_ONCE(((struct grant_entry_v1 *)entry_at(t, ref))->frame);
-    return READ_ONCE(((union grant_entry_v2 *)entry_at(t, ref))->full_page.frame);
-}
-
-// The end may lie outside of the frame: a copy does not.
-static struct grant_span span_of(const struct grant_table *t, u32 ref, u32 word)
-{
-    struct grant_span s = {0, PAGE_SIZE};
-    if (t->version == 2 && word & GTF_sub_page) {
-        const union grant_entry_v2 *e = entry_at(t, ref);
-        s.start = READ_ONCE(e->sub_page.page_off);
-        s.end = s.start + READ_ONCE(e->sub_page.length);
+    if (unlikely(t->version != 1)) {
+        bool ok = show_v2(t, ref, u, w, bits, word);
+        *frame = READ_ONCE(((union grant_entry_v2 *)entry_at(t, ref))->full_page.frame);
+        return ok;
     }
-    return s;
+    struct grant_entry_v1 *e = entry_at(t, ref);
+    u32 *entry = (u32 *)(void *)e, old = READ_ONCE(*entry);
+    do {
+        if (!grants(old, w))
+            return false;
+    } while (!__atomic_compare_exchange_n(entry, &old, old | bits, false, __ATOMIC_SEQ_CST,
+                                          __ATOMIC_RELAXED));
+    *word = old;
+    *frame = READ_ONCE(e->frame);
+    return true;
 }
 
-// The references of a use that is to be counted in u.
-static s16 take_frame(struct domain *d, u32 ref, struct grant_use *u, dom_id_t user, bool write)
+// The references of a use of frame n that is to be counted in u.
+static inline s16 take_frame(struct domain *d, struct grant_use *u, dom_id_t user, bool write,
+                             bool first, u64 n)
 {
-    bool first = !in_use(u);
     if (first) {
-        u64 n = frame_in(d->grant, ref);
         if (!frame_get(MFN(n), d))
             return GNTST_bad_page;
         u->frame = (u32)n;
@@ -136,47 +124,59 @@ static s16 take_frame(struct domain *d, u32 ref, struct grant_use *u, dom_id_t u
     return GNTST_okay;
 }
 
-// Under the lock.
-static s16 begin(struct domain *d, dom_id_t user, u32 ref, bool write, mfn_t *frame,
-                 struct grant_span *span)
+static void narrow(const struct grant_table *t, u32 ref, struct grant_access *a)
+{
+    const union grant_entry_v2 *e = entry_at(t, ref);
+    a->start = READ_ONCE(e->sub_page.page_off);
+    a->end = MIN(a->start + READ_ONCE(e->sub_page.length), (u32)PAGE_SIZE);
+}
+
+static inline s16 begin(struct domain *d, u32 entries, dom_id_t user, bool write, struct wanted w,
+                        struct grant_access *a)
 {
     struct grant_table *t = d->grant;
     u32 word;
-    if (ref >= entries(t))
+    u64 n;
+    if (a->ref >= entries)
         return GNTST_bad_gntref;
-    ref = (u32)guest_index(ref, entries(t));
+    u32 ref = (u32)guest_index(a->ref, entries);
     struct grant_use *u = use_at(t, ref);
-    if (!u)
+    if (unlikely(!u))
         return GNTST_no_space;
-    if ((in_use(u) && u->user != user.v) ||
-        !show(t, ref, u, wanted(user, write, !span), write, &word))
+    bool first = !in_use(u);
+    if ((!first && u->user != user.v) ||
+        !show(t, ref, u, w, write ? SHOWN : GTF_reading, &word, &n))
         return GNTST_general_error;
-    s16 status = take_frame(d, ref, u, user, write);
-    if (status != GNTST_okay) {
+    s16 status = take_frame(d, u, user, write, first, n);
+    if (unlikely(status != GNTST_okay)) {
         hide(t, ref, u);
         return status;
     }
     *(write ? &u->writers : &u->readers) += 1;
-    *frame = MFN(u->frame);
-    if (span)
-        *span = span_of(t, ref, word);
+    a->frame = MFN(u->frame);
+    a->start = 0;
+    a->end = PAGE_SIZE;
+    if (unlikely(t->version == 2 && word & GTF_sub_page))
+        narrow(t, ref, a);
     return GNTST_okay;
 }
 
-s16 grant_use_begin(struct domain *d, dom_id_t user, u32 ref, bool write, mfn_t *frame,
-                    struct grant_span *span)
+void grant_uses_begin(struct domain *d, dom_id_t user, bool write, bool whole,
+                      struct grant_access *a, u32 count)
 {
+    struct wanted w = {0xffff0000 | GTF_type_mask | (write ? GTF_readonly : 0) |
+                           (whole ? GTF_sub_page : 0),
+                       (u32)user.v << 16 | GTF_permit_access};
     spin_lock(&d->grant->lock);
-    s16 status = begin(d, user, ref, write, frame, span);
+    u32 entries = table_entries(d->grant);
+    for (u32 i = 0; i < count; i++)
+        a[i].status = begin(d, entries, user, write, w, &a[i]);
     spin_unlock(&d->grant->lock);
-    return status;
 }
 
-void grant_use_end(struct domain *d, u32 ref, bool write)
+__attribute__((always_inline)) static inline void end(struct grant_table *t, u32 ref, bool write)
 {
-    struct grant_table *t = d->grant;
-    spin_lock(&t->lock);
-    struct grant_use *u = use_at(t, ref);
+    struct grant_use *u = &t->use[ref / GRANT_USES][ref % GRANT_USES];
     mfn_t m = MFN(u->frame);
     *(write ? &u->writers : &u->readers) -= 1;
     if (write && !u->writers)
@@ -186,7 +186,20 @@ void grant_use_end(struct domain *d, u32 ref, bool write)
         t->in_use--;
     }
     hide(t, ref, u);
-    spin_unlock(&t->lock);
+}
+
+void grant_use_end(struct domain *d, u32 ref, bool write)
+{
+    end(d->grant, ref, write);
+}
+
+void grant_uses_end(struct domain *d, bool write, const struct grant_access *a, u32 count)
+{
+    spin_lock(&d->grant->lock);
+    for (u32 i = 0; i < count; i++)
+        if (a[i].status == GNTST_okay)
+            end(d->grant, a[i].ref, write);
+    spin_unlock(&d->grant->lock);
 }
 
 static bool ref_in_use(struct grant_table *t, u32 ref)
@@ -197,7 +210,7 @@ static bool ref_in_use(struct grant_table *t, u32 ref)
 
 static s16 swap(struct grant_table *t, u32 a, u32 b)
 {
-    if (a >= entries(t) || b >= entries(t))
+    if (a >= table_entries(t) || b >= table_entries(t))
         return GNTST_bad_gntref;
     if (a == b)
         return GNTST_okay;

@@ -111,61 +111,60 @@ static long get_version(struct vcpu *cur, void *arg)
 
 // --- arrays ---
 
-enum { BATCH = 16, ELEMENT_MAX = 40 }; // elements between preemption points; bytes of one
+enum { ELEMENT_MAX = 40 }; // bytes
 
+// Neighbours of one granting domain and with the same flags go together.
 static void map(struct vcpu *cur, void *elements, u32 count)
 {
     struct gnttab_map_grant_ref *a = elements;
-    struct domain *d = NULL;
-    for (u32 i = 0; i < count; i++) {
-        if (d && d->id.v != a[i].dom) {
+    for (u32 i = 0, end; i < count; i = end) {
+        for (end = i + 1; end < count && a[end].dom == a[i].dom && a[end].flags == a[i].flags;
+             end++)
+            ;
+        struct domain *d = a[i].dom == DOMID_SELF ? NULL : domain_get(DOM_ID(a[i].dom), cur->dom);
+        if (d) {
+            grant_map(cur, d, &a[i], end - i);
             domain_put(d);
-            d = NULL;
+            continue;
         }
-        if (!d && a[i].dom != DOMID_SELF)
-            d = domain_get(DOM_ID(a[i].dom), cur->dom);
-        a[i].status = d ? grant_map(cur, d, &a[i]) : GNTST_bad_domain;
+        for (u32 k = i; k < end; k++)
+            a[k].status = GNTST_bad_domain;
     }
-    if (d)
-        domain_put(d);
-}
-
-// Ends what was begun, once no TLB has it any more.
-static void end_unmaps(struct domain *d, const struct grant_unmap *u, u32 count)
-{
-    u32 hosts = 0;
-    for (u32 i = 0; i < count; i++)
-        hosts |= u[i].parts & GRANT_MAP_HOST;
-    if (hosts)
-        tlb_flush_mask(&d->dirty);
-    for (u32 i = 0; i < count; i++)
-        grant_unmap_end(d, &u[i]);
 }
 
 static void unmap(struct vcpu *cur, void *elements, u32 count)
 {
     struct gnttab_unmap_grant_ref *a = elements;
-    struct grant_unmap u[BATCH];
+    struct grant_unmap u[GRANT_BATCH];
+    for (u32 i = 0; i < count; i++) {
+        u[i].host_addr = a[i].host_addr;
+        u[i].bus_addr = a[i].dev_bus_addr;
+        u[i].handle = a[i].handle;
+        u[i].replace = 0;
+    }
+    grant_unmap(cur, u, count);
     for (u32 i = 0; i < count; i++)
-        a[i].status =
-            grant_unmap_begin(cur, a[i].host_addr, a[i].dev_bus_addr, a[i].handle, 0, &u[i]);
-    end_unmaps(cur->dom, u, count);
+        a[i].status = u[i].status;
 }
 
 static void replace(struct vcpu *cur, void *elements, u32 count)
 {
     struct gnttab_unmap_and_replace *a = elements;
-    struct grant_unmap u[BATCH];
+    struct grant_unmap u[GRANT_BATCH];
+    for (u32 i = 0; i < count; i++) {
+        u[i].host_addr = a[i].host_addr;
+        u[i].bus_addr = 0;
+        u[i].handle = a[i].handle;
+        u[i].replace = a[i].new_addr;
+    }
+    grant_unmap(cur, u, count);
     for (u32 i = 0; i < count; i++)
-        a[i].status = grant_unmap_begin(cur, a[i].host_addr, 0, a[i].handle, a[i].new_addr, &u[i]);
-    end_unmaps(cur->dom, u, count);
+        a[i].status = u[i].status;
 }
 
 static void copy(struct vcpu *cur, void *elements, u32 count)
 {
-    struct gnttab_copy *a = elements;
-    for (u32 i = 0; i < count; i++)
-        a[i].status = grant_copy(cur->dom, &a[i]);
+    grant_copy(cur->dom, elements, count);
 }
 
 static void swap(struct vcpu *cur, void *elements, u32 count)
@@ -202,9 +201,9 @@ const struct hc_batch_op hc_grant_batch_ops[] = {
 // What is left goes on from its place in the array.
 static long run_batches(struct vcpu *cur, const struct hc_batch_op *op, u64 arg, u32 count)
 {
-    u8 buf[BATCH * ELEMENT_MAX] ALIGNED(16);
+    u8 buf[GRANT_BATCH * ELEMENT_MAX] ALIGNED(16);
     for (u32 done = 0, n; done < count; done += n) {
-        n = MIN(count - done, (u32)BATCH);
+        n = MIN(count - done, (u32)GRANT_BATCH);
         guest_ptr at = guest_ptr_add(GUEST_PTR(arg), (u64)done * op->size);
         ASSERT(op->size <= ELEMENT_MAX);
         if (done && preempt_wanted()) {
@@ -232,7 +231,7 @@ static bool is_single(u32 cmd)
 long hc_grant_table_op(struct vcpu *cur, u64 cmd, u64 arg, u64 count, u64 a3, u64 a4)
 {
     (void)a3, (void)a4;
-    if ((s32)count < 0 || (is_single((u32)cmd) && (u32)count != 1))
+    if ((s32)count < 0 || ((u32)count != 1 && is_single((u32)cmd)))
         return -EINVAL;
     for (u32 i = 0; i < ARRAY_SIZE(hc_grant_batch_ops); i++)
         if (hc_grant_batch_ops[i].cmd == (u32)cmd)

@@ -150,8 +150,20 @@ void frame_release(struct frame *f);
 NODISCARD int frame_drop_allocated(mfn_t m, struct domain *d);
 
 // --- types without contents (writable, shared): no lock needed ---
-// 0, -EBUSY when the frame is in use as another type. The caller holds a reference.
-NODISCARD int frame_get_writable(mfn_t m);
+// 0, -EBUSY when the frame is in use as another type, -EINVAL when it has too many uses. The caller
+// holds a reference. frame_claim_writable is the long way, for frames that are not writable yet.
+NODISCARD int frame_claim_writable(mfn_t m);
+NODISCARD static inline int frame_get_writable(mfn_t m)
+{
+    struct frame *f = frame_of(m);
+    u64 old = READ_ONCE(f->type);
+    // A count from 1 to the last but one, and no flag but this one.
+    if (likely((old & ~FT_FOREIGN) - ((u64)FT_WRITABLE << FT_SHIFT | 1) < FT_COUNT - 1) &&
+        __atomic_compare_exchange_n(&f->type, &old, old + 1, false, __ATOMIC_ACQ_REL,
+                                    __ATOMIC_RELAXED))
+        return 0;
+    return frame_claim_writable(m);
+}
 
 // Ends such a use (tables: pv/mmu.h).
 static inline void frame_put_type(mfn_t m)
@@ -174,6 +186,13 @@ static inline void frame_put(mfn_t m)
         frame_release(f);
 }
 
+// One more reference on a frame that the caller has one on, or a use. 48 bits are enough for every
+// entry of every page table there can be.
+static inline void frame_hold(mfn_t m)
+{
+    __atomic_fetch_add(&frame_of(m)->count, 1, __ATOMIC_RELAXED);
+}
+
 // A reference on a frame of that owner; false when it isn't one. Any context.
 NODISCARD static inline bool frame_get_owned(mfn_t m, u16 owner)
 {
@@ -183,7 +202,7 @@ NODISCARD static inline bool frame_get_owned(mfn_t m, u16 owner)
     u64 old = READ_ONCE(f->count);
     do {
         // Zero: free. A full count would wrap to free.
-        if (!(old & FRAME_REFS) || (old & FRAME_REFS) == FRAME_REFS || READ_ONCE(f->owner) != owner)
+        if (((old + 1) & FRAME_REFS) <= 1 || READ_ONCE(f->owner) != owner)
             return false;
     } while (!__atomic_compare_exchange_n(&f->count, &old, old + 1, false, __ATOMIC_ACQUIRE,
                                           __ATOMIC_RELAXED));

@@ -30,7 +30,6 @@ enum { ENTRIES = 512 };
 u64 hv_l4_slots[HV_L4_END - HV_L4_FIRST];
 
 static int invalidate(struct domain *d, struct frame *f, enum frame_type type);
-static int claim_writable(struct frame *f);
 static bool is_table(enum frame_type t)
 {
     return t >= FT_L1 && t <= FT_L4;
@@ -57,18 +56,6 @@ static inline bool is_io(mfn_t m)
     return !mfn_valid(m) || frame_of(m)->owner == OWNER_IO;
 }
 
-// One more use of a frame that is writable already, which is what most mappings are.
-static inline int get_writable(struct frame *f)
-{
-    u64 old = READ_ONCE(f->type);
-    if (likely(frame_type_of(old) == FT_WRITABLE && (old & FT_COUNT) &&
-               (old & FT_COUNT) != FT_COUNT && !(old & FT_FLUSHING)) &&
-        __atomic_compare_exchange_n(&f->type, &old, old + 1, false, __ATOMIC_ACQ_REL,
-                                    __ATOMIC_RELAXED))
-        return 0;
-    return claim_writable(f);
-}
-
 // Device pages that may only be read (a MSI-X table in use) are mapped so: W is taken away.
 static int get_io_leaf(struct domain *fd, u64 *pte)
 {
@@ -91,7 +78,7 @@ static int get_leaf(struct domain *fd, u64 *entry)
         return get_io_leaf(fd, entry);
     if (!frame_get(m, fd))
         return -EINVAL;
-    int rc = pte & PTE_W ? get_writable(frame_of(m)) : 0;
+    int rc = pte & PTE_W ? frame_get_writable(m) : 0;
     if (rc != 0)
         frame_put(m);
     return rc;
@@ -402,8 +389,9 @@ void mmu_put(struct domain *d, mfn_t m)
     frame_put(m);
 }
 
-static int claim_writable(struct frame *f)
+int frame_claim_writable(mfn_t m)
 {
+    struct frame *f = frame_of(m);
     u64 before;
     int rc = type_claim(f, FT_WRITABLE, &before);
     if (rc != 0)
@@ -420,11 +408,6 @@ static int claim_writable(struct frame *f)
         type_set(f, 0, FT_FLUSHING);
     }
     return 0;
-}
-
-int frame_get_writable(mfn_t m)
-{
-    return get_writable(frame_of(m));
 }
 
 // --- changing entries ---
@@ -464,8 +447,7 @@ static inline bool may_change_write(const struct domain *fd, u64 val)
 
 static int change_write(const struct domain *d, u64 *p, u64 val, bool preserve_ad)
 {
-    struct frame *f = frame_of(pte_mfn(val));
-    int rc = val & PTE_W ? get_writable(f) : 0;
+    int rc = val & PTE_W ? frame_get_writable(pte_mfn(val)) : 0;
     if (rc != 0)
         return rc;
     exchange_entry(p, adjust_for(FT_L1, val), preserve_ad);
@@ -553,24 +535,27 @@ int mmu_cmpxchg_l1(struct domain *d, maddr_t where, u64 *old, u64 val, bool *swa
 // --- mappings of grants ---
 
 // An entry of a validated L1 table of d's; NULL: the address is none.
-static u64 *l1_entry_at(const struct domain *d, maddr_t where)
+static inline u64 *l1_entry_at(const struct domain *d, maddr_t where)
 {
     mfn_t m = maddr_to_mfn(where);
     if (where.v % 8 || !mfn_valid(m))
         return NULL;
-    const struct frame *f = frame_of(m);
-    u64 word = READ_ONCE(f->type);
-    bool ok =
-        frame_type_of(word) == FT_L1 && (word & FT_VALIDATED) && f->owner == frame_owner_id(d);
+    const struct frame *f = frame_of(MFN(guest_index(m.v, frame_count)));
+    u64 is = (u64)FT_L1 << FT_SHIFT | FT_VALIDATED, mask = (u64)7 << FT_SHIFT | FT_VALIDATED;
+    bool ok = (READ_ONCE(f->type) & mask) == is && f->owner == frame_owner_id(d);
     return ok ? maddr_virt(where) : NULL;
 }
 
-int mmu_map_grant(struct domain *d, struct domain *granter, maddr_t where, u64 pte)
+int mmu_map_grant(struct domain *d, maddr_t where, u64 pte)
 {
     u64 *p = l1_entry_at(d, where);
-    if (!p)
+    if (!p || (pte & PTE_W && frame_get_writable(pte_mfn(pte)) != 0))
         return -EINVAL;
-    return write_entry(d, granter, frame_of(maddr_to_mfn(where)), FT_L1, p, pte, false);
+    frame_hold(pte_mfn(pte));
+    u64 old = __atomic_exchange_n(p, pte, __ATOMIC_ACQ_REL);
+    if (unlikely(old & PTE_P))
+        put_leaf(d, old);
+    return 0;
 }
 
 int mmu_unmap_grant(struct domain *d, maddr_t where, u64 pte, maddr_t with)
@@ -580,29 +565,31 @@ int mmu_unmap_grant(struct domain *d, maddr_t where, u64 pte, maddr_t with)
     if (!p || p == q || (with.v && !q) || (READ_ONCE(*p) ^ pte) & use)
         return -EINVAL;
     if (q)
-        val = exchange_entry(q, 0, false); // with what it uses
-    exchange_entry(p, val, false);
+        val = __atomic_exchange_n(q, 0, __ATOMIC_ACQ_REL); // with what it uses
+    __atomic_exchange_n(p, val, __ATOMIC_ACQ_REL);
     if (pte & PTE_W)
         frame_put_type(pte_mfn(pte)); // not the last one: the grant is in use still
     frame_put(pte_mfn(pte));
     return 0;
 }
 
+// The entry for va in the table that `table`, an entry above it, points to.
+static inline u64 entry_in(u64 table, u64 va, u32 shift)
+{
+    const u64 *entries = maddr_virt(MADDR(table & PTE_ADDR));
+    return READ_ONCE(entries[va >> shift & (ENTRIES - 1)]);
+}
+
 maddr_t mmu_l1_entry(struct vcpu *v, u64 va)
 {
-    mfn_t table = v->pv.kernel_mode ? v->pv.l4_kernel : v->pv.l4_user;
-    if (!is_canonical(va) || mfn_eq(table, MFN_NONE))
+    mfn_t root = v->pv.kernel_mode ? v->pv.l4_kernel : v->pv.l4_user;
+    u64 e = mfn_to_maddr(root).v;
+    if (!guest_range_ok(align_down(va, PAGE_SIZE), 1) || mfn_eq(root, MFN_NONE))
         return MADDR(0);
-    for (u32 level = 4; level > 1; level--) {
-        u32 slot = (u32)(va >> (PAGE_SHIFT + 9 * (level - 1))) & (ENTRIES - 1);
-        if (hv_slot((enum frame_type)level, slot))
-            return MADDR(0);
-        u64 pte = READ_ONCE(((u64 *)mfn_virt(table))[slot]);
-        if (!(pte & PTE_P))
-            return MADDR(0);
-        table = pte_mfn(pte);
-    }
-    return MADDR(mfn_to_maddr(table).v + ((va >> PAGE_SHIFT) & (ENTRIES - 1)) * 8);
+    if (!((e = entry_in(e, va, 39)) & PTE_P) || !((e = entry_in(e, va, 30)) & PTE_P) ||
+        !((e = entry_in(e, va, 21)) & PTE_P))
+        return MADDR(0);
+    return MADDR((e & PTE_ADDR) + (va >> PAGE_SHIFT & (ENTRIES - 1)) * 8);
 }
 
 // --- pinning ---

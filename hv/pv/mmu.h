@@ -52,9 +52,10 @@ maddr_t mmu_l1_entry(struct vcpu *v, u64 va);
 // Replaces an L1 entry if it still reads *old; false: *old is what is there. mmu_lock.
 NODISCARD int mmu_cmpxchg_l1(struct domain *d, maddr_t where, u64 *old, u64 val, bool *swapped);
 
-// Makes an L1 entry for a frame that `granter` has granted to d. -EINVAL: that is no entry of an L1
-// table of d's that is in use; others as mmu_write. mmu_lock.
-NODISCARD int mmu_map_grant(struct domain *d, struct domain *granter, maddr_t where, u64 pte);
+// Makes an L1 entry for a frame that somebody has granted to d; the caller has a use of the grant
+// with the entry's rights. -EINVAL: that is no entry of an L1 table of d's that is in use, or the
+// frame has too many. mmu_lock.
+NODISCARD int mmu_map_grant(struct domain *d, maddr_t where, u64 pte);
 // Takes an entry away that maps the frame of `pte` with its rights; what stands at `with` (0:
 // nothing) moves to its place. -EINVAL: one of them is no such entry, nothing has changed. The
 // caller flushes d->dirty's TLBs before anything relies on it. mmu_lock.

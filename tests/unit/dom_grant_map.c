@@ -43,7 +43,7 @@ void shared_page_free(void *page)
     free(page);
 }
 
-int frame_get_writable(mfn_t m)
+int frame_claim_writable(mfn_t m)
 {
     u64 *type = &frame_of(m)->type;
     if (frame_type_of(*type) != FT_WRITABLE && *type & FT_COUNT)
@@ -98,7 +98,7 @@ static u64 *entry_at(maddr_t where)
     return where.v % 8 == 0 && where.v && where.v / 8 < SLOTS ? &slot[where.v / 8] : NULL;
 }
 
-int mmu_map_grant(struct domain *d, struct domain *from, maddr_t where, u64 pte)
+int mmu_map_grant(struct domain *d, maddr_t where, u64 pte)
 {
     u64 *p = entry_at(where);
     assert_ptr_equal(d, &mapper);
@@ -175,17 +175,17 @@ static u16 shown(u32 ref)
 static s16 map(u32 ref, u32 flags, u64 where, u32 *handle)
 {
     struct gnttab_map_grant_ref op = {.host_addr = where * 8, .flags = flags, .ref = ref};
-    s16 status = grant_map(&vcpu, &granter, &op);
+    grant_map(&vcpu, &granter, &op, 1);
     *handle = op.handle;
-    return status;
+    return op.status;
 }
 
 static s16 unmap(u64 where, u64 bus, u32 handle, u64 with)
 {
-    struct grant_unmap u;
-    s16 status = grant_unmap_begin(&vcpu, where * 8, bus, handle, with * 8, &u);
-    grant_unmap_end(&mapper, &u);
-    return status;
+    struct grant_unmap u = {
+        .host_addr = where * 8, .bus_addr = bus, .replace = with * 8, .handle = handle};
+    grant_unmap(&vcpu, &u, 1);
+    return u.status;
 }
 
 // --- cases ---
@@ -298,6 +298,12 @@ static void test_granter_dies(void **state)
     assert_int_equal(unmap(1, DATA * PAGE_SIZE, h, 0), GNTST_okay);
 }
 
+static s16 copy(struct gnttab_copy *c)
+{
+    grant_copy(&mapper, c, 1);
+    return c->status;
+}
+
 static void test_copy(void **state)
 {
     struct gnttab_copy c = {.flags = GNTCOPY_source_gref, .len = 16};
@@ -310,23 +316,23 @@ static void test_copy(void **state)
     give(REF, DATA, GTF_readonly);
     memset(mfn_virt(MFN(DATA)), 'g', PAGE_SIZE);
     memset(mfn_virt(MFN(40)), 0, 2 * PAGE_SIZE);
-    assert_int_equal(grant_copy(&mapper, &c), GNTST_okay);
+    assert_int_equal(copy(&c), GNTST_okay);
     assert_int_equal(((u8 *)mfn_virt(MFN(40)))[4079], 0);
     assert_int_equal(((u8 *)mfn_virt(MFN(40)))[4080], 'g');
     assert_int_equal(((u8 *)mfn_virt(MFN(41)))[0], 0);
     c.dest.offset = 4081;
-    assert_int_equal(grant_copy(&mapper, &c), GNTST_bad_copy_arg);
+    assert_int_equal(copy(&c), GNTST_bad_copy_arg);
     c.dest.offset = 0;
     c.dest.u.gmfn = DATA;
-    assert_int_equal(grant_copy(&mapper, &c), GNTST_bad_page);
+    assert_int_equal(copy(&c), GNTST_bad_page);
     check_untouched();
     c.dest.domid = granter.id.v;
-    assert_int_equal(grant_copy(&mapper, &c), GNTST_permission_denied);
+    assert_int_equal(copy(&c), GNTST_permission_denied);
     c.flags |= GNTCOPY_dest_gref;
     c.dest.u.ref = REF; // read-only
-    assert_int_equal(grant_copy(&mapper, &c), GNTST_general_error);
+    assert_int_equal(copy(&c), GNTST_general_error);
     c.dest.domid = 77;
-    assert_int_equal(grant_copy(&mapper, &c), GNTST_bad_domain);
+    assert_int_equal(copy(&c), GNTST_bad_domain);
     assert_int_equal(shown(REF), 0);
 }
 
