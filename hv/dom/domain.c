@@ -422,15 +422,33 @@ void domain_shutdown(struct domain *d, u32 reason)
             domain_audit_all();
         machine_end(reason);
     }
-    while (!domain_still(d)) // nobody may see it shut down and still find it at work
-        spin_wait();
-    WRITE_ONCE(d->shut_down, true);
-    printk(LOG_GUEST, "domain %u has shut down: %s", d->id.v, reason_text(d->shutdown_reason));
-    u32 port = reason == SHUTDOWN_suspend ? READ_ONCE(d->suspend_port) : 0;
+    domain_vcpu_stopped(d);
+}
+
+static void tell_shutdown(struct domain *d)
+{
+    u32 reason = d->shutdown_reason, port = reason == SHUTDOWN_suspend ? d->suspend_port : 0;
+    printk(LOG_GUEST, "domain %u has shut down: %s", d->id.v, reason_text(reason));
     if (!port)
         domain_send_virq(VIRQ_DOM_EXC);
     else if (evtchn_send(d, PORT(port)) != 0)
         printk(LOG_WARN, "domain %u has no port %u to tell of its suspend", d->id.v, port);
+}
+
+void domain_vcpu_stopped(struct domain *d)
+{
+    struct vcpu *v;
+    bool runs = false;
+    if (likely(READ_ONCE(d->state) != DOMAIN_SHUTDOWN))
+        return;
+    spin_lock(&d->lock);
+    for_each_vcpu (d, v)
+        runs |= READ_ONCE(v->running);
+    bool now = d->state == DOMAIN_SHUTDOWN && !d->shut_down && !runs;
+    d->shut_down |= now;
+    spin_unlock(&d->lock);
+    if (now)
+        tell_shutdown(d);
 }
 
 int domain_resume(struct domain *d)

@@ -182,6 +182,9 @@ u64 domain_footprint(struct domain *d);
 void domain_free(struct domain *d);
 // Stops the domain until it is resumed or destroyed; for dom0 it means the machine. Never fails.
 void domain_shutdown(struct domain *d, u32 reason);
+// A vCPU of d's has left its CPU: if it was the last of a domain that shuts down, the toolstack is
+// told. Takes LOCK_DOMAIN.
+void domain_vcpu_stopped(struct domain *d);
 // The domain goes on after a shutdown. -EINVAL: it has not shut down.
 NODISCARD int domain_resume(struct domain *d);
 // While it has pauses, no vCPU of the domain is let onto a CPU. domain_pause may return before they

@@ -351,4 +351,6 @@ void schedule(void)
         sched_clear(prev, 0); // to the queue of its new CPU
     else if (waits)
         offer(prev, self);
+    if (prev)
+        domain_vcpu_stopped(prev->dom);
 }

@@ -233,7 +233,8 @@ static bool traps_kept(void)
     return true;
 }
 
-// ---- dom0's own ----------------------------------------------------------------------------------
+// ---- dom0's own
+// ----------------------------------------------------------------------------------
 
 static long table_grows(void)
 {
@@ -308,8 +309,9 @@ static long exchange(void)
 {
     static xen_pfn_t in[2], out;
     static bool chosen;
-    struct xen_memory_exchange x = {.in = {.nr_extents = 2, .domid = DOMID_SELF},
-                                    .out = {.nr_extents = 1, .extent_order = 1, .domid = DOMID_SELF}};
+    struct xen_memory_exchange x = {
+        .in = {.nr_extents = 2, .domid = DOMID_SELF},
+        .out = {.nr_extents = 1, .extent_order = 1, .domid = DOMID_SELF}};
 
     for (unsigned int i = 0; i < 2 && !chosen; i++) {
         out = pfn_alloc_unmapped();
@@ -358,8 +360,8 @@ struct operation {
     const char *name;
     long (*run)(void);
     long refusal, success;
-    bool keeps;             // what a refused call has done up to then stays done
-    unsigned int least;     // so many allocations it has
+    bool keeps;         // what a refused call has done up to then stays done
+    unsigned int least; // so many allocations it has
 };
 
 static const struct operation making[] = {
