@@ -51,8 +51,9 @@ static void sync_set(u32 turn)
 static void answer_tsc(void)
 {
     for (u32 turn = sync_wait(0); turn != SYNC_OVER; turn = sync_wait(turn + 1)) {
-        while (turn == SYNC_TOO_LATE) // nobody counts on this CPU any more
-            cpu_hlt();
+        if (turn == SYNC_TOO_LATE)
+            for (;;) // nobody counts on this CPU any more
+                cpu_hlt();
         sync_answer = rdtsc();
         sync_set(turn + 1);
     }

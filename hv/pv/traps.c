@@ -54,11 +54,11 @@ const struct pv_trap *pv_trap_of(const struct pv_vcpu *pv, u8 vector)
 
 int pv_trap_room(struct pv_vcpu *pv, u8 vector)
 {
-    if (chunk_of(pv, vector))
+    u32 n = vector / PV_TRAP_CHUNK;
+    if (n == 0 || pv->more_traps[n - 1])
         return 0;
-    struct pv_trap *chunk = heap_alloc(PV_TRAP_CHUNK * sizeof(*chunk));
-    pv->more_traps[vector / PV_TRAP_CHUNK - 1] = chunk;
-    return chunk ? 0 : -ENOMEM;
+    pv->more_traps[n - 1] = heap_alloc(PV_TRAP_CHUNK * sizeof(struct pv_trap));
+    return pv->more_traps[n - 1] ? 0 : -ENOMEM;
 }
 
 void pv_set_trap(struct pv_vcpu *pv, const struct trap_info *t, u8 vector)
@@ -73,9 +73,10 @@ void pv_set_trap(struct pv_vcpu *pv, const struct trap_info *t, u8 vector)
 
 void pv_clear_traps(struct pv_vcpu *pv)
 {
-    for (u32 v = 0; v < 256; v += PV_TRAP_CHUNK)
-        if (chunk_of(pv, (u8)v))
-            memset(chunk_of(pv, (u8)v), 0, sizeof(pv->trap));
+    memset(pv->trap, 0, sizeof(pv->trap));
+    for (u32 i = 0; i < ARRAY_SIZE(pv->more_traps); i++)
+        if (pv->more_traps[i])
+            memset(pv->more_traps[i], 0, sizeof(pv->trap));
 }
 
 // A guest that wants IOPL to look like the processor's sees and sets it in its RFLAGS; for others
