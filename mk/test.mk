@@ -5,7 +5,7 @@
 #   make test-oracle  the guest tests on Debian's Xen and on Wirt, and where they differ
 .PHONY: test test-all test-oracle
 
-RINGS := build unit unit-release fuzz-replay guest
+RINGS := build unit unit-release fuzz-replay guest guest-debug
 
 test test-all:
 	@scripts/deps build unit image run iso

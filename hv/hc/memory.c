@@ -131,7 +131,7 @@ static long set_memory_map(struct vcpu *cur, void *arg)
     int rc = memory_target(cur, a->domid, &d);
     if (rc)
         return rc;
-    void *map = heap_alloc(PAGE_SIZE), *unused = map;
+    void *map = heap_alloc(n * sizeof(struct e820_entry)), *unused = map;
     rc = map ? guest_copy_in(map, GUEST_HANDLE(a->map.buffer), n * sizeof(struct e820_entry))
              : -ENOMEM;
     if (rc == 0) {

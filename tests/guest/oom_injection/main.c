@@ -9,7 +9,7 @@
 //
 // xen ABI: sysctl.h debug_keys, readconsole. Keys of debug builds of Wirt: 'F' (pressed n times)
 // refuses the n-th next allocation, 'f' tells whether that came and ends it.
-// SMP: 1 4
+// QEMU: -device edu
 #include "lib/domu.h"
 #include "lib/grant.h"
 
@@ -298,11 +298,21 @@ static long pirq_bound(void)
     return rc ? rc : evtchn_close(b.port);
 }
 
+static int edu; // devfn
+
 static long pci_device(void)
 {
-    struct physdev_pci_device_add add = {.seg = 0, .bus = 0, .devfn = 0};
+    struct physdev_pci_device_add add = {.seg = 0, .bus = 0, .devfn = (uint8_t)edu};
 
     return hc_physdev_op(PHYSDEVOP_pci_device_add, &add);
+}
+
+static long message(void)
+{
+    struct physdev_map_pirq m = {
+        .domid = DOMID_SELF, .type = MAP_PIRQ_TYPE_MSI_SEG, .index = -1, .pirq = -1, .devfn = edu};
+
+    return hc_physdev_op(PHYSDEVOP_map_pirq, &m);
 }
 
 static long exchange(void)
@@ -334,6 +344,14 @@ static long second_vcpu(void)
 
     smp_context(1, idle, &c);
     return hc_vcpu_op(VCPUOP_initialise, 1, &c);
+}
+
+static long trap_handler(void)
+{
+    const struct trap_info t[2] = {
+        {.vector = 0xd0, .cs = FLAT_KERNEL_CS, .address = (uint64_t)trap_stubs[0xd0]}};
+
+    return hc_set_trap_table(t);
 }
 
 static long trace_buffers(void)
@@ -393,7 +411,9 @@ static const struct operation own[] = {
     {"map_pirq", pirq, -ENOMEM, 0, true, 1},
     {"bind_pirq", pirq_bound, -ENOMEM, 0, true, 1},
     {"pci_device_add", pci_device, -ENOMEM, 0, true, 1},
+    {"map_pirq of a message", message, -ENOMEM, 0, true, 1},
     {"exchange", exchange, -ENOMEM, 0, false, 1},
+    {"set_trap_table", trap_handler, -ENOMEM, 0, true, 1},
     {"tbuf_op", trace_buffers, -ENOMEM, 0, false, 3},
     {"init_control", fifo, -ENOMEM, 0, false, 1}, // the last: the kit knows the 2-level ABI
 };
@@ -462,6 +482,8 @@ void test_main(void)
     GRANT_TABLE[DOM0_REF].frame = GRANT_TABLE[COPY_REF].frame = 0;
     grant_give(DOM0_REF, 0, page_alloc(), 0);
     grant_give(COPY_REF, 0, page_alloc(), 0);
+    edu = edu_setup((volatile uint32_t *)0xffffc90000200000);
+    REQUIRE(edu >= 0);
     inject_all(own, ARRAY_SIZE(own));
     if (vcpu_count() > 1)
         inject(&(struct operation){"VCPUOP_initialise", second_vcpu, -ENOMEM, 0, true, 1});
