@@ -132,6 +132,11 @@ void grant_uses_begin(struct domain *d, dom_id_t user, bool write, bool whole,
 void grant_uses_end(struct domain *d, bool write, const struct grant_access *a, u32 count);
 // The same for one; the caller holds the lock.
 void grant_use_end(struct domain *d, u32 ref, bool write);
+// An entry of d's that takes a frame from `giver`: committed, so that d leaves it alone until it is
+// complete. GNTST_general_error: it does not accept that.
+NODISCARD s16 grant_accept_begin(struct domain *d, dom_id_t giver, u32 ref);
+// Shows the frame and that the transfer is complete.
+void grant_accept_end(struct domain *d, u32 ref, mfn_t m);
 // Exchanges the contents of two entries. GNTST_bad_gntref; GNTST_eagain: one is in use.
 NODISCARD s16 grant_swap(struct domain *d, u32 ref_a, u32 ref_b);
 // Calls fn for each entry in use.

@@ -233,6 +233,41 @@ s16 grant_swap(struct domain *d, u32 ref_a, u32 ref_b)
     return status;
 }
 
+// xen ABI: grant_table.h, "Subflags for GTF_accept_transfer".
+s16 grant_accept_begin(struct domain *d, dom_id_t giver, u32 ref)
+{
+    struct grant_table *t = d->grant;
+    struct wanted w = {0xffff0000 | GTF_type_mask | GTF_transfer_committed | GTF_transfer_completed,
+                       (u32)giver.v << 16 | GTF_accept_transfer};
+    s16 status = GNTST_general_error;
+    spin_lock(&t->lock);
+    if (ref < table_entries(t) && !ref_in_use(t, ref = (u32)guest_index(ref, table_entries(t)))) {
+        u32 *entry = entry_at(t, ref), old = READ_ONCE(*entry);
+        if (grants(old, w) &&
+            __atomic_compare_exchange_n(entry, &old, old | GTF_transfer_committed, false,
+                                        __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+            status = GNTST_okay;
+    }
+    spin_unlock(&t->lock);
+    return status;
+}
+
+void grant_accept_end(struct domain *d, u32 ref, mfn_t m)
+{
+    struct grant_table *t = d->grant;
+    spin_lock(&t->lock);
+    if (ref < table_entries(t)) { // the version may be another one by now, or the table gone
+        u32 *entry = entry_at(t, ref);
+        if (t->version == 1)
+            WRITE_ONCE(((struct grant_entry_v1 *)(void *)entry)->frame, (u32)m.v);
+        else
+            WRITE_ONCE(((union grant_entry_v2 *)(void *)entry)->full_page.frame, m.v);
+        // Last: pairs with the guest's look at it.
+        __atomic_fetch_or(entry, GTF_transfer_completed, __ATOMIC_RELEASE);
+    }
+    spin_unlock(&t->lock);
+}
+
 void grant_visit_uses(struct domain *d, void (*fn)(void *ctx, const struct grant_use *use),
                       void *ctx)
 {

@@ -87,8 +87,7 @@ static void assign(struct domain *d, mfn_t m, u32 order)
         frame_assign(mfn_add(m, i), d);
 }
 
-// Room for 2^order more pages? Domain lock, or as a first look.
-static bool has_room(const struct domain *d, u32 order)
+bool memory_has_room(const struct domain *d, u32 order)
 {
     u64 have = memory_reserved(d), max = READ_ONCE(d->frames_max);
     return READ_ONCE(d->state) != DOMAIN_DYING && have <= max && max - have >= (u64)1 << order;
@@ -98,7 +97,7 @@ static bool give(struct domain *d, mfn_t m, u32 order, pfn_t pfn)
 {
     set_m2p(m, order, pfn);
     spin_lock(&d->lock);
-    bool ok = has_room(d, order);
+    bool ok = memory_has_room(d, order);
     if (ok) {
         assign(d, m, order);
         claim_used(d, (u64)1 << order);
@@ -155,7 +154,7 @@ static bool drop_extent(struct domain *d, mfn_t m, u32 order)
 
 static bool add_extent(const struct extents *e, u64 index, pfn_t pfn)
 {
-    mfn_t m = has_room(e->d, e->order) ? extent_alloc(e->d, e->order, e->below) : MFN_NONE;
+    mfn_t m = memory_has_room(e->d, e->order) ? extent_alloc(e->d, e->order, e->below) : MFN_NONE;
     if (mfn_eq(m, MFN_NONE))
         return false;
     if (!give(e->d, m, e->order, pfn)) {
@@ -258,19 +257,45 @@ static mfn_t pop(u32 *head)
     return m;
 }
 
-// Takes a frame that nothing refers to but its owner, and we. Nobody gets a reference from zero.
-static int steal_frame(struct exchange *x, mfn_t m)
+bool memory_steal(struct domain *d, mfn_t m)
 {
     u64 ours = 2 | FRAME_ALLOCATED;
-    if (!get_owned(x->d, m))
-        return -EINVAL;
-    struct frame *f = frame_of(m);
-    if (!__atomic_compare_exchange_n(&f->count, &ours, 0, false, __ATOMIC_ACQ_REL,
+    if (!get_owned(d, m))
+        return false;
+    // Nobody gets a reference from zero.
+    if (!__atomic_compare_exchange_n(&frame_of(m)->count, &ours, 0, false, __ATOMIC_ACQ_REL,
                                      __ATOMIC_RELAXED)) {
         frame_put(m);
-        return -EINVAL;
+        return false;
     }
-    frame_unlist(m, x->d);
+    frame_unlist(m, d);
+    return true;
+}
+
+void memory_release_stolen(mfn_t m)
+{
+    m2p_set(m, PFN_NONE);
+    frame_release(frame_of(m));
+}
+
+void memory_give_stolen(struct domain *from, struct domain *to, mfn_t m)
+{
+    struct frame *f = frame_of(m);
+    m2p_set(m, PFN_NONE);
+    // Before it has references again: from then on nobody finds it to be the old owner's.
+    __atomic_store_n(&f->owner, (u16)OWNER_HV, __ATOMIC_RELEASE); // pairs with frame_get
+    f->type = 0;
+    f->progress = 0;
+    __atomic_fetch_sub(&from->frames, 1, __ATOMIC_RELAXED);
+    domain_put(from);
+    assign(to, m, 0);
+    claim_used(to, 1);
+}
+
+static int steal_frame(struct exchange *x, mfn_t m)
+{
+    if (!memory_steal(x->d, m))
+        return -EINVAL;
     push(&x->stolen, m);
     return 0;
 }
@@ -309,11 +334,8 @@ static void commit(struct exchange *x)
 {
     while (x->made != FRAME_NIL)
         assign(x->d, pop(&x->made), x->out.order);
-    while (x->stolen != FRAME_NIL) {
-        mfn_t m = pop(&x->stolen);
-        m2p_set(m, PFN_NONE);
-        frame_release(frame_of(m));
-    }
+    while (x->stolen != FRAME_NIL)
+        memory_release_stolen(pop(&x->stolen));
 }
 
 // Also puts back what the guest's list said; if that fails, the guest has taken it away itself.

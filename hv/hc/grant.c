@@ -5,6 +5,7 @@
 #include "hc/grant.h"
 #include "dom/grant.h"
 #include "hc/continue.h"
+#include "hc/memory.h"
 #include "hc/table.h"
 
 // The domain whose table is meant, with a reference; or NULL and the status that says why.
@@ -174,6 +175,45 @@ static void swap(struct vcpu *cur, void *elements, u32 count)
         a[i].status = grant_swap(cur->dom, a[i].ref_a, a[i].ref_b);
 }
 
+// A frame taken from d goes to another domain, or to nobody. xen ABI: grant_table.h,
+// GNTTABOP_transfer: unless it is a bad page, it is not the caller's afterwards.
+static s16 hand_over(struct domain *d, const struct gnttab_transfer *op)
+{
+    mfn_t m = MFN(op->mfn);
+    struct domain *to = op->domid == DOMID_SELF ? NULL : domain_get(DOM_ID(op->domid), d);
+    s16 status = to ? GNTST_general_error : GNTST_bad_domain;
+    if (to) {
+        spin_lock(&to->lock);
+        if (memory_has_room(to, 0))
+            status = grant_accept_begin(to, d->id, op->ref);
+        if (status == GNTST_okay) {
+            memory_give_stolen(d, to, m);
+            grant_accept_end(to, op->ref, m);
+        }
+        spin_unlock(&to->lock);
+        domain_put(to);
+    }
+    if (status != GNTST_okay)
+        memory_release_stolen(m);
+    return status;
+}
+
+static void transfer(struct vcpu *cur, void *elements, u32 count)
+{
+    struct gnttab_transfer *a = elements;
+    bool any = false;
+    for (u32 i = 0; i < count; i++) {
+        bool ok = memory_steal(cur->dom, MFN(a[i].mfn));
+        a[i].status = ok ? GNTST_okay : GNTST_bad_page;
+        any |= ok;
+    }
+    if (any)
+        tlb_flush_mask(&cpumask_all); // others may have had grants of them mapped
+    for (u32 i = 0; i < count; i++)
+        if (a[i].status == GNTST_okay)
+            a[i].status = hand_over(cur->dom, &a[i]);
+}
+
 // clang-format off
 #define OP(op) \
     {DOC("GNTTABOP_" #op), GNTTABOP_##op, sizeof(struct gnttab_##op), HC_INOUT, false, op, DOC("grant_table")}
@@ -194,6 +234,7 @@ const struct hc_batch_op hc_grant_batch_ops[] = {
     ARRAY_OP(unmap_grant_ref, unmap, "grant_domu"),
     ARRAY_OP(unmap_and_replace, replace, "grant_replace"),
     ARRAY_OP(copy, copy, "grant_copy"),
+    ARRAY_OP(transfer, transfer, "grant_transfer"),
     ARRAY_OP(swap_grant_ref, swap, "grant_swap"),
 };
 // clang-format on

@@ -31,5 +31,13 @@ extern const u32 hc_extent_op_count;
 NODISCARD int memory_target(struct vcpu *cur, domid_t id, struct domain **d);
 // Pages in the domain's reservation: all it owns but the pages shared with the hypervisor.
 u64 memory_reserved(const struct domain *d);
+// Room for 2^order more pages? Not in a dying domain. Domain lock, or as a first look.
+bool memory_has_room(const struct domain *d, u32 order);
+// Takes a frame of d's that nothing refers to but its owner: off its list, without references.
+// False: it is no such frame. It must be released or given to somebody.
+NODISCARD bool memory_steal(struct domain *d, mfn_t m);
+void memory_release_stolen(mfn_t m);
+// The frame, which no TLB has any more, becomes `to`'s, which has room for it. The lock of `to`.
+void memory_give_stolen(struct domain *from, struct domain *to, mfn_t m);
 
 #endif

@@ -336,6 +336,26 @@ static void test_copy(void **state)
     assert_int_equal(shown(REF), 0);
 }
 
+static void test_accept(void **state)
+{
+    volatile struct grant_entry_v1 *e = (struct grant_entry_v1 *)granter.grant->page[0] + REF;
+    *e = (struct grant_entry_v1){GTF_accept_transfer, mapper.id.v, 0};
+    assert_int_equal(grant_accept_begin(&granter, granter.id, REF), GNTST_general_error);
+    assert_int_equal(grant_accept_begin(&granter, mapper.id, ~0u), GNTST_general_error);
+    assert_int_equal(grant_accept_begin(&granter, mapper.id, REF + 1), GNTST_general_error);
+    assert_int_equal(e->flags, GTF_accept_transfer);
+    assert_int_equal(grant_accept_begin(&granter, mapper.id, REF), GNTST_okay);
+    assert_int_equal(e->flags, GTF_accept_transfer | GTF_transfer_committed);
+    assert_int_equal(grant_accept_begin(&granter, mapper.id, REF), GNTST_general_error);
+    grant_accept_end(&granter, REF, MFN(DATA));
+    assert_int_equal(e->frame, DATA);
+    assert_int_equal(e->flags,
+                     GTF_accept_transfer | GTF_transfer_committed | GTF_transfer_completed);
+    grant_shut(&granter);
+    assert_int_equal(grant_accept_begin(&granter, mapper.id, REF), GNTST_general_error);
+    grant_accept_end(&granter, REF, MFN(DATA)); // nothing happens
+}
+
 // What stands for a handle in the random sequences.
 struct held {
     bool live, write;
@@ -399,7 +419,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(test_counts),       CASE(test_refused), CASE(test_limit),  CASE(test_mapper_dies),
-        CASE(test_granter_dies), CASE(test_copy),    CASE(test_random),
+        CASE(test_granter_dies), CASE(test_copy),    CASE(test_random), CASE(test_accept),
     };
     if (place(FRAME_TABLE_BASE, FRAMES * sizeof(struct frame)) == MAP_FAILED ||
         place(DIRECTMAP_BASE, FRAMES * PAGE_SIZE) == MAP_FAILED)
