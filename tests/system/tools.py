@@ -35,17 +35,17 @@ def run(lab, group, limit, **machine):
     return results
 
 
-def _group(name, quick=False, limit=280, **machine):
-    return Test("xl-" + name, functools.partial(run, group=name, limit=limit, **machine), quick, named=True,
+def _group(name, quick=False, limit=280, named=True, **machine):
+    return Test("xl-" + name, functools.partial(run, group=name, limit=limit, **machine), quick, named=named,
                 cpus=machine.get("cpus", 1))
 
 
 TESTS = [
-    _group("basic"),
+    _group("basic", quick=True, named=False, limit=600),
     _group("control", cpus=2, hv_args="dom0_mem=1024M dom0_max_vcpus=1"),
     _group("devices"),
     _group("boot", guest_disk=True),
-    _group("bad"),
-    _group("conform"),
+    _group("bad", named=False, limit=600),
+    _group("conform", named=False),
     _group("lives", limit=1200),
 ]
