@@ -100,8 +100,10 @@ static void check_suspend(void)
     CHECK_RC(domctl(XEN_DOMCTL_resumedomain, 0x1234), -ESRCH);
     CHECK_RC(domctl(XEN_DOMCTL_resumedomain, 0), -EINVAL);
     port_clear(dom_exc_port);
+    unsigned int old = d->id;
     CHECK_RC(domu_destroy(d), 0);
     CHECK(port_wait(dom_exc_port, 2 * SECOND));
+    CHECK(REST_UNTIL(!domain_exists(old), 5 * SECOND)); // the oracle tells once more then
 
     stage = 0;
     d = domu_create(guest);

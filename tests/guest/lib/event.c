@@ -11,6 +11,7 @@ void event_init(void)
     memset(shared_info->evtchn_mask, 0xff, sizeof(shared_info->evtchn_mask));
 }
 
+// Other vCPUs may be looking at the same word: whoever clears an event's bit has it.
 static void scan_word(unsigned int word)
 {
     uint64_t ready = shared_info->evtchn_pending[word] & ~shared_info->evtchn_mask[word];
@@ -19,8 +20,11 @@ static void scan_word(unsigned int word)
         unsigned int bit = (unsigned int)__builtin_ctzl(ready);
 
         ready &= ready - 1;
-        port_clear(word * 64 + bit);
-        event_count[word * 64 + bit]++;
+        if (__atomic_fetch_and(&shared_info->evtchn_pending[word], ~(1ul << bit),
+                               __ATOMIC_SEQ_CST) >>
+                bit &
+            1)
+            event_count[word * 64 + bit]++;
     }
 }
 

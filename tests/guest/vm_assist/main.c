@@ -5,6 +5,7 @@
 // the M2P from user mode.
 //
 // ALSO: xpti=1
+// ORACLE: with xpti=1 Xen shows its user mode the M2P all the same
 #include "lib/guest.h"
 
 const char test_title[] = "vm_assist";
