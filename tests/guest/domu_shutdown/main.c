@@ -103,7 +103,8 @@ static void check_suspend(void)
     unsigned int old = d->id;
     CHECK_RC(domu_destroy(d), 0);
     CHECK(port_wait(dom_exc_port, 2 * SECOND));
-    CHECK(REST_UNTIL(!domain_exists(old), 5 * SECOND)); // the oracle tells once more then
+    CHECK(REST_UNTIL(!domain_exists(old), 5 * SECOND));
+    free_pages_settled(); // the oracle tells once more when it has freed the last of them
 
     stage = 0;
     d = domu_create(guest);
