@@ -76,13 +76,20 @@ static int end_events(struct domain *d)
     return rc;
 }
 
+// Every CPU answers to a flush, and who answers has finished what it was writing to places of the
+// domain's that it found before they were taken out of sight.
+static void finish_writes(void)
+{
+    struct cpumask all = {{~(u64)0, ~(u64)0}};
+    tlb_flush_mask(&all);
+}
+
 static int end_vcpus(struct domain *d)
 {
     struct vcpu *v;
     for_each_vcpu (d, v)
         vcpu_forget_info(v);
-    struct cpumask all = {{~(u64)0, ~(u64)0}};
-    tlb_flush_mask(&all); // who answers has finished what it was writing to the old places
+    finish_writes();
     for_each_vcpu (d, v) {
         pv_vcpu_release(v);
         if (v->lost_info)
@@ -119,8 +126,7 @@ static int end_last(struct domain *d)
     void *shared = d->shared;
     drop_virq_handlers(d);
     __atomic_store_n(&d->shared, NULL, __ATOMIC_RELEASE);
-    struct cpumask all = {{~(u64)0, ~(u64)0}};
-    tlb_flush_mask(&all); // as in end_vcpus
+    finish_writes();
     shared_page_free(shared);
     grant_shut(d);
     d->end = END_DONE;

@@ -322,19 +322,30 @@ static void update_paused(struct domain *d)
     }
 }
 
+// One pause more or less. LOCK_DOMAIN.
+static void add_pause(struct domain *d)
+{
+    if (d->pauses++ == 0)
+        update_paused(d);
+}
+
+static void take_pause(struct domain *d)
+{
+    if (--d->pauses == 0)
+        update_paused(d);
+}
+
 void domain_pause(struct domain *d)
 {
     spin_lock(&d->lock);
-    if (d->pauses++ == 0)
-        update_paused(d);
+    add_pause(d);
     spin_unlock(&d->lock);
 }
 
 void domain_unpause(struct domain *d)
 {
     spin_lock(&d->lock);
-    if (--d->pauses == 0)
-        update_paused(d);
+    take_pause(d);
     spin_unlock(&d->lock);
 }
 
@@ -344,8 +355,7 @@ int domain_ctl_pause(struct domain *d)
     int rc = d->ctl_pauses < CTL_PAUSES_MAX ? 0 : -EOVERFLOW;
     if (rc == 0) {
         d->ctl_pauses++;
-        if (d->pauses++ == 0)
-            update_paused(d);
+        add_pause(d);
     }
     spin_unlock(&d->lock);
     return rc;
@@ -357,8 +367,7 @@ int domain_ctl_unpause(struct domain *d)
     int rc = d->ctl_pauses ? 0 : -EINVAL;
     if (rc == 0) {
         d->ctl_pauses--;
-        if (--d->pauses == 0)
-            update_paused(d);
+        take_pause(d);
     }
     spin_unlock(&d->lock);
     return rc;

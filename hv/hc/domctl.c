@@ -13,11 +13,16 @@
 
 enum { CDF_KNOWN = XEN_DOMCTL_CDF_xs_domain, TSC_MODE_DEFAULT = 0, TSC_MODE_NATIVE = 2 };
 
+static void wait_still(const struct domain *d)
+{
+    while (!domain_still(d)) // its CPU has been told; nothing that it may wait for is held here
+        spin_wait();
+}
+
 void domctl_hold_still(struct domain *d)
 {
     domain_pause(d);
-    while (!domain_still(d)) // its CPU has been told; nothing that it may wait for is held here
-        spin_wait();
+    wait_still(d);
 }
 
 // --- life ---
@@ -120,8 +125,8 @@ static long pause(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
     if (d == cur->dom)
         return -EINVAL;
     long rc = domain_ctl_pause(d);
-    while (rc == 0 && !domain_still(d))
-        spin_wait();
+    if (rc == 0)
+        wait_still(d);
     return rc;
 }
 

@@ -257,6 +257,17 @@ static long affinity_target(struct domain *d, const struct xen_domctl_vcpuaffini
     return a->flags & (XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT) ? 0 : -EINVAL;
 }
 
+static long write_affinity(const struct xen_domctl_vcpuaffinity *a, const struct cpumask *hard,
+                           const struct cpumask *soft)
+{
+    long rc = 0;
+    if (a->flags & XEN_VCPUAFFINITY_HARD)
+        rc = bitmap_copy_out(&a->cpumap_hard, hard);
+    if (rc == 0 && a->flags & XEN_VCPUAFFINITY_SOFT)
+        rc = bitmap_copy_out(&a->cpumap_soft, soft);
+    return rc;
+}
+
 // What was set is answered as what comes of it.
 long domctl_setvcpuaffinity(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 {
@@ -275,11 +286,7 @@ long domctl_setvcpuaffinity(struct vcpu *cur, struct domain *d, struct xen_domct
         rc = sched_set_affinity(v, &hard, &soft);
     hard = both(&hard, &all);
     soft = both(&soft, &hard);
-    if (rc == 0 && a->flags & XEN_VCPUAFFINITY_HARD)
-        rc = bitmap_copy_out(&a->cpumap_hard, &hard);
-    if (rc == 0 && a->flags & XEN_VCPUAFFINITY_SOFT)
-        rc = bitmap_copy_out(&a->cpumap_soft, &soft);
-    return rc;
+    return rc ? rc : write_affinity(a, &hard, &soft);
 }
 
 long domctl_getvcpuaffinity(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
@@ -288,11 +295,5 @@ long domctl_getvcpuaffinity(struct vcpu *cur, struct domain *d, struct xen_domct
     struct vcpu *v;
     (void)cur;
     long rc = affinity_target(d, a, &v);
-    if (rc)
-        return rc;
-    if (a->flags & XEN_VCPUAFFINITY_HARD)
-        rc = bitmap_copy_out(&a->cpumap_hard, &v->hard);
-    if (rc == 0 && a->flags & XEN_VCPUAFFINITY_SOFT)
-        rc = bitmap_copy_out(&a->cpumap_soft, &v->soft);
-    return rc;
+    return rc ? rc : write_affinity(a, &v->hard, &v->soft);
 }
