@@ -424,6 +424,18 @@ struct ptwrite {
     maddr_t base; // its machine address
 };
 
+// The table's own page is read where the entry is, not through the guest's address: a translation
+// of before (the guest need not have flushed) would show another frame, and no exchange would fit.
+static enum emul_rc pt_read(struct emul_ctxt *c, gva_t va, void *buf, unsigned bytes)
+{
+    const struct ptwrite *p = c->opaque;
+    u64 at = va.v & ~PAGE_MASK;
+    if ((va.v & PAGE_MASK) != p->page || at + bytes > PAGE_SIZE)
+        return mem_read(c, va, buf, bytes);
+    memcpy(buf, (u8 *)maddr_virt(p->base) + at, bytes);
+    return EMUL_OK;
+}
+
 // The 8-byte entry that holds byte va, as a whole.
 static enum emul_rc pt_exchange(struct emul_ctxt *c, gva_t va, void *old, const void *new,
                                 unsigned bytes)
@@ -451,7 +463,7 @@ static enum emul_rc pt_write(struct emul_ctxt *c, gva_t va, const void *buf, uns
         u64 seen = 0, want;
         if (bytes > sizeof(seen))
             return EMUL_UNHANDLED;
-        if (mem_read(c, va, &seen, bytes) != EMUL_OK)
+        if (pt_read(c, va, &seen, bytes) != EMUL_OK)
             return EMUL_UNHANDLED;
         want = seen;
         enum emul_rc rc = pt_exchange(c, va, &seen, buf, bytes);
@@ -462,7 +474,7 @@ static enum emul_rc pt_write(struct emul_ctxt *c, gva_t va, const void *buf, uns
 }
 
 static const struct emul_ops ptwrite_ops = {
-    .read = mem_read,
+    .read = pt_read,
     .write = pt_write,
     .cmpxchg = pt_exchange,
 };
