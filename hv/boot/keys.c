@@ -86,7 +86,7 @@ static void print_vcpu(struct vcpu *v)
     sched_runstate(v, &r);
     u32 flags = READ_ONCE(v->flags);
     printk(LOG_ERR, "  vCPU %u: CPU %u%s%s%s%s%s, ran %llu ms, events %s%s", v->id.v, v->cpu,
-           v->running ? ", runs" : "", v->queued ? ", waits for the CPU" : "",
+           v->running ? ", runs" : "", v->sched.queued ? ", waits for the CPU" : "",
            flags & VCPU_BLOCKED ? ", blocked" : "", flags & VCPU_DOWN ? ", down" : "",
            flags & VCPU_PAUSED ? ", paused" : "", (ull)r.time[RUNSTATE_running] / 1000000,
            v->info->evtchn_upcall_pending ? "pending" : "none",

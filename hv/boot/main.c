@@ -22,6 +22,7 @@
 #include "mm/boot_alloc.h"
 #include "mm/frame.h"
 #include "mm/map.h"
+#include "sched/pool.h"
 #include "sched/sched.h"
 
 #ifndef WIRT_VERSION
@@ -45,8 +46,6 @@ static void note_options(const struct options *o)
         printk(LOG_WARN, "xsave=0: no effect; XSAVE is used if the CPU has it");
     if (strcmp(o->tsc, "stable:socket") == 0)
         printk(LOG_WARN, "tsc=stable:socket: no effect; TSCs are compared at boot");
-    if (o->sched[0] && strcmp(o->sched, "bvt") != 0)
-        printk(LOG_WARN, "sched=%s: the scheduler is bvt", o->sched);
     if (o->dom0_kind == DOM0_PVH)
         printk(LOG_WARN, "dom0=pvh: domain 0 is always PV");
 }
@@ -129,6 +128,7 @@ static void start(void)
     keys_init();
     console_start_input();
     smp_start(&acpi, options.maxcpus);
+    pools_init(options.sched);
     print_memory();
     const char *error = dom0_build(&boot_info);
     if (error)

@@ -156,6 +156,15 @@ void irq_route(struct irq *irq, u32 cpu)
     spin_unlock(&irq->lock);
 }
 
+void irqs_leave(u32 cpu)
+{
+    spin_lock(&alloc_lock);
+    for (u32 i = 0; i < ARRAY_SIZE(irqs); i++)
+        if (irqs[i].source && READ_ONCE(irqs[i].dest) == cpu_dest(cpu))
+            irq_route(&irqs[i], 0);
+    spin_unlock(&alloc_lock);
+}
+
 // The handler to run, or NULL: nobody wants this interrupt, e.g. because it was on its way when it
 // was disabled.
 static irq_handler *begin(struct irq *irq, void **arg)

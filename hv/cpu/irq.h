@@ -61,6 +61,8 @@ void irq_disable(struct irq *irq);
 void irq_eoi(struct irq *irq);
 // Sends the interrupt to that CPU (of struct cpu), or to the first one if it is out of reach.
 void irq_route(struct irq *irq, u32 cpu);
+// No interrupt goes to that CPU any more.
+void irqs_leave(u32 cpu);
 
 // An interrupt with a device vector came in. Gives the EOI to the APIC.
 void irq_dispatch(u8 vector);

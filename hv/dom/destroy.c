@@ -65,6 +65,7 @@ static int stop(struct domain *d)
     }
     for (u32 i = 0; i < DOMAIN_WATCHDOGS; i++)
         timer_stop(&d->watchdog[i]);
+    timer_stop(&d->share.cap_timer);
     return 0;
 }
 

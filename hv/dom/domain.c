@@ -16,6 +16,8 @@
 #include "mm/heap.h"
 #include "mm/shared.h"
 #include "pv/mmu.h"
+#include "sched/cap.h"
+#include "sched/pool.h"
 #include "sched/sched.h"
 
 static void watchdog_fired(void *data)
@@ -34,7 +36,9 @@ static struct domain *new_domain(const struct domain_config *c, dom_id_t id)
     d->privileged = c->privileged;
     d->flags = c->flags;
     d->ssidref = c->ssidref;
-    d->weight = WEIGHT_DEFAULT;
+    d->share.weight = WEIGHT_DEFAULT;
+    d->share.advance = 1u << ADVANCE_SHIFT;
+    cap_init(d);
     d->vcpu_count = c->vcpus;
     d->frames_max = c->frames_max;
     memcpy(d->handle, c->handle, sizeof(d->handle));
@@ -54,7 +58,8 @@ int domain_create(const struct domain_config *c, dom_id_t id, bool any, struct d
     struct domain *d = new_domain(c, id);
     if (!d)
         return -ENOMEM;
-    int rc = domain_choose_id(d, any);
+    d->pool = pool_enter(c->pool);
+    int rc = d->pool ? domain_choose_id(d, any) : -ESRCH;
     if (rc == 0) {
         d->shared = shared_page_alloc(d);
         d->policy = heap_new(struct cpu_policy);
@@ -92,6 +97,8 @@ void domain_free(struct domain *d)
     heap_free(d->e820);
     heap_free(d->policy);
     spec_domain_gone(d);
+    if (d->pool)
+        pool_leave(d->pool);
     heap_free(d);
 }
 
@@ -145,7 +152,7 @@ struct vcpu *vcpu_create(struct domain *d, u32 id)
     timer_init(&v->singleshot, singleshot_fired, v);
     timer_init(&v->periodic, periodic_fired, v);
     timer_init(&v->poll, poll_fired, v);
-    sched_vcpu_init(v, (d->id.v + id) % cpu_count, options.dom0_vcpus_pin && d->privileged);
+    sched_vcpu_init(v, d->id.v + id, options.dom0_vcpus_pin && d->privileged);
     v->flags |= d->pauses ? VCPU_PAUSED : 0;
     vcpu_update_time(v);
     __atomic_store_n(&d->vcpu[id], v, __ATOMIC_RELEASE); // pairs with evtchn_vcpu

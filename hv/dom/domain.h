@@ -17,7 +17,7 @@
 #include "dom/evtchn.h"
 #include "dom/ranges.h"
 #include "pv/pv.h"
-#include "sched/timer.h"
+#include "sched/policy.h"
 
 enum { VCPUS_MAX = 128 }; // per domain
 
@@ -25,6 +25,7 @@ enum vcpu_flags {
     VCPU_BLOCKED = 1u << 0, // waits for an event
     VCPU_DOWN = 1u << 1,    // never brought up, or VCPUOP_down
     VCPU_PAUSED = 1u << 2,  // the domain is paused or has shut down
+    VCPU_CAPPED = 1u << 3,  // the domain has reached its cap in this period (sched/cap.h)
 };
 
 struct vcpu {
@@ -42,11 +43,9 @@ struct vcpu {
     // Scheduling
     u32 flags;                          // [s] enum vcpu_flags; runnable when 0
     u32 cpu;                            // [s] whose run queue it belongs to
-    bool queued, running;               // [s]
+    bool running;                       // [s]
     struct cpumask hard, soft;          // [s] CPUs it may run on, and those it had better
-    struct vcpu *next;                  // [s] run queue
-    u64 avt;                            // [s] actual virtual time, ns
-    u64 started;                        // [s] when it was put on the CPU, ns
+    struct sched_entity sched;          // [s]
     struct vcpu_runstate_info runstate; // [s]
     u64 runstate_area;                  // [c] guest address, 0: none
     u64 time_area;                      // [c] guest address of a second time info, 0: none
@@ -58,7 +57,7 @@ struct vcpu {
     struct pv_vcpu pv; // last: its end is a page that is seldom touched
 };
 
-enum { DOMAIN_WATCHDOGS = 2, WEIGHT_DEFAULT = 256, WEIGHT_MIN = 1 };
+enum { DOMAIN_WATCHDOGS = 2 };
 
 enum domain_state { DOMAIN_RUNNING, DOMAIN_SHUTDOWN, DOMAIN_DYING };
 
@@ -71,6 +70,7 @@ struct domain_config {
     u32 flags; // XEN_DOMCTL_CDF_*
     u32 ssidref;
     u32 vcpus;                         // room for so many
+    u32 pool;                          // number of its CPU pool
     u32 evtchn_max;                    // highest port number
     u32 grant_frames, maptrack_frames; // limits in pages (dom/grant.h)
     u64 frames_max;
@@ -106,7 +106,8 @@ struct domain {
     u64 claimed;               // [LOCK_CLAIM] frames set aside for it
     spinlock_t frames_lock;    // LOCK_OWNED
     u32 first_frame;           // [frames_lock] the frames of its reservation: list head + 1
-    u32 weight;                // [a] its share of the CPUs against others', 256 at first
+    struct sched_pool *pool;   // [a] whose CPUs it runs on
+    struct sched_share share;  // of those
     u64 vm_assist;             // [a] VMASST bits
     u32 deferred;              // [m] frames whose invalidation is under way: list head + 1
     struct cpumask dirty;      // [a] CPUs that may cache its translations
@@ -167,7 +168,7 @@ extern struct domain dom_io, dom_xen;
 
 // An empty domain without vCPUs, with a shared-info page, entered under `id` or any free number;
 // a pause by the toolstack keeps it still unless it is privileged. One caller at a time.
-// -ENOMEM, -EEXIST.
+// -ENOMEM, -EEXIST, -ESRCH (pool).
 NODISCARD int domain_create(const struct domain_config *c, dom_id_t id, bool any,
                             struct domain **out);
 // Creates vCPU `id` (down); NULL when memory is out. Only while d does not run.

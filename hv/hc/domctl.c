@@ -65,8 +65,6 @@ static long check_config(const struct xen_domctl *op)
         return refuse(op, "vCPUs", 0, VCPUS_MAX, -EINVAL);
     if (c->max_vcpus > VCPUS_MAX)
         return refuse(op, "vCPUs", c->max_vcpus, VCPUS_MAX, -EINVAL);
-    if (c->cpupool_id)
-        return refuse(op, "CPU pool", c->cpupool_id, 0, -ESRCH);
     if (c->arch.emulation_flags & ~(u32)XEN_X86_EMU_ALL & ~XEN_X86_EMU_PIT)
         return refuse(op, "emulated devices", c->arch.emulation_flags, 0, -EINVAL);
     if (c->arch.emulation_flags)
@@ -90,6 +88,7 @@ static long create(struct vcpu *cur, struct domain *none, struct xen_domctl *op)
         .flags = a->flags,
         .ssidref = a->ssidref,
         .vcpus = a->max_vcpus,
+        .pool = a->cpupool_id,
         .evtchn_max = MIN(a->max_evtchn_port, (u32)INT32_MAX),
         .grant_frames = limit_or(a->max_grant_frames, options.gnttab_max_frames),
         .maptrack_frames = limit_or(a->max_maptrack_frames, options.gnttab_max_maptrack_frames),
@@ -176,6 +175,7 @@ void domain_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
         .ssidref = d->ssidref,
         .gpaddr_bits = 64,
     };
+    info->cpupool = d->pool->id;
     memcpy(info->handle, d->handle, sizeof(info->handle));
     for_each_vcpu (d, v) {
         struct vcpu_runstate_info r;
@@ -288,29 +288,6 @@ static long get_address_size(struct vcpu *cur, struct domain *d, struct xen_domc
     return 0;
 }
 
-// Guests' weights are Credit2's, by which the tools know our scheduler (docs/scheduling.md).
-static long scheduler_op(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
-{
-    struct xen_domctl_scheduler_op *a = &op->u.scheduler_op;
-    struct xen_domctl_sched_credit2 *p = &a->u.credit2;
-    (void)cur;
-    if (a->sched_id != XEN_SCHEDULER_CREDIT2)
-        return -EINVAL;
-    switch (a->cmd) {
-    case XEN_DOMCTL_SCHEDOP_getinfo:
-        *p = (struct xen_domctl_sched_credit2){.weight = (u16)d->weight};
-        return 0;
-    case XEN_DOMCTL_SCHEDOP_putinfo:
-        if (p->cap != 0 && p->cap != UINT16_MAX)
-            return -EOPNOTSUPP;
-        if (p->weight)
-            WRITE_ONCE(d->weight, p->weight);
-        return 0;
-    default:
-        return -EINVAL;
-    }
-}
-
 static long set_target(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 {
     (void)cur;
@@ -341,7 +318,7 @@ const struct hc_domctl_op hc_domctl_ops[] = {
     OP(getvcpucontext, DOMCTL_OUT, domctl_getvcpucontext, "domctl_context"),
     OP(getvcpuinfo, DOMCTL_OUT, domctl_getvcpuinfo, "domctl_info"),
     OP(max_vcpus, DOMCTL_IN, domctl_max_vcpus, "domctl_vcpus"),
-    OP(scheduler_op, DOMCTL_OUT, scheduler_op, "domctl_misc"),
+    OP(scheduler_op, DOMCTL_OUT, domctl_scheduler_op, "domctl_misc"),
     OP(setdomainhandle, DOMCTL_IN, setdomainhandle, "domctl_info"),
     OP(setdebugging, DOMCTL_IN, setdebugging, "domctl_info"),
     OP(hypercall_init, DOMCTL_IN, domctl_hypercall_init, "domctl_misc"),

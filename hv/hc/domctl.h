@@ -29,11 +29,13 @@ struct hc_domctl_op {
 };
 extern const struct hc_domctl_op hc_domctl_ops[];
 
+// domctl_sched.c
+hc_domctl_handler domctl_scheduler_op;
 // domctl_vcpu.c
 hc_domctl_handler domctl_setvcpucontext, domctl_getvcpucontext, domctl_getvcpuinfo,
-    domctl_max_vcpus, domctl_setvcpuaffinity, domctl_getvcpuaffinity, domctl_sendtrigger,
-    domctl_setvcpuextstate, domctl_getvcpuextstate, domctl_set_vcpu_msrs, domctl_get_vcpu_msrs,
-    domctl_set_ext_vcpucontext, domctl_get_ext_vcpucontext;
+    domctl_max_vcpus, domctl_scheduler_op, domctl_setvcpuaffinity, domctl_getvcpuaffinity,
+    domctl_sendtrigger, domctl_setvcpuextstate, domctl_getvcpuextstate, domctl_set_vcpu_msrs,
+    domctl_get_vcpu_msrs, domctl_set_ext_vcpucontext, domctl_get_ext_vcpucontext;
 // policy.c
 hc_domctl_handler domctl_get_cpu_policy, domctl_set_cpu_policy;
 // domctl_memory.c

@@ -232,22 +232,6 @@ long domctl_sendtrigger(struct vcpu *cur, struct domain *d, struct xen_domctl *o
 
 // --- affinity ---
 
-static struct cpumask online(void)
-{
-    struct cpumask m = {0};
-    for_each_cpu (i)
-        cpumask_set(&m, i);
-    return m;
-}
-
-static struct cpumask both(const struct cpumask *a, const struct cpumask *b)
-{
-    struct cpumask m = {0};
-    for (u32 i = 0; i < ARRAY_SIZE(m.w); i++)
-        m.w[i] = a->w[i] & b->w[i];
-    return m;
-}
-
 static long affinity_target(struct domain *d, const struct xen_domctl_vcpuaffinity *a,
                             struct vcpu **v)
 {
@@ -277,15 +261,15 @@ long domctl_setvcpuaffinity(struct vcpu *cur, struct domain *d, struct xen_domct
     long rc = affinity_target(d, a, &v);
     if (rc)
         return rc;
-    struct cpumask hard = v->hard, soft = v->soft, all = online();
+    struct cpumask hard = v->hard, soft = v->soft;
     if (a->flags & XEN_VCPUAFFINITY_HARD)
         rc = bitmap_copy_in(&hard, &a->cpumap_hard);
     if (rc == 0 && a->flags & XEN_VCPUAFFINITY_SOFT)
         rc = bitmap_copy_in(&soft, &a->cpumap_soft);
     if (rc == 0)
         rc = sched_set_affinity(v, &hard, &soft);
-    hard = both(&hard, &all);
-    soft = both(&soft, &hard);
+    hard = cpumask_and(&hard, &d->pool->cpus);
+    soft = cpumask_and(&soft, &hard);
     return rc ? rc : write_affinity(a, &hard, &soft);
 }
 

@@ -153,7 +153,7 @@ static bool has_run(const struct domain *d)
     struct vcpu *v;
     bool run = d->pauses == 0;
     for_each_vcpu (d, v)
-        run |= v->started != 0;
+        run |= v->sched.dispatched != 0;
     return run;
 }
 

@@ -11,6 +11,7 @@
 #include "hc/sysctl.h"
 #include "io/pci.h"
 #include "mm/frame.h"
+#include "sched/pool.h"
 #include "sched/sched.h"
 
 enum { NODE_DISTANCE = 10 }; // of a node to itself (ACPI, "System Locality Information Table")
@@ -21,7 +22,9 @@ long sysctl_physinfo(struct vcpu *cur, void *arg)
     u32 words[FEATURE_WORDS];
     (void)cur;
     cpu_topology_counts(&a->threads_per_core, &a->cores_per_socket);
-    a->nr_cpus = cpu_count;
+    a->nr_cpus = 0;
+    for_each_cpu (i)
+        a->nr_cpus += !cpu_is_offline(i);
     a->max_cpu_id = cpu_count - 1;
     a->nr_nodes = 1;
     a->cpu_khz = (u32)time_tsc_khz();
@@ -51,6 +54,8 @@ static long list_out(guest_ptr to, u32 room, u32 count, u32 bytes, void (*make)(
 static void topology_element(u32 cpu, void *out)
 {
     struct cpu_topology t = cpu_topology(cpu);
+    if (cpu_is_offline(cpu))
+        t.core = t.socket = XEN_INVALID_CORE_ID;
     *(xen_sysctl_cputopo_t *)out = (xen_sysctl_cputopo_t){.core = t.core, .socket = t.socket};
 }
 

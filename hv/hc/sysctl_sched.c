@@ -2,81 +2,70 @@
 // sysctl: scheduler, CPU pools, trace buffers, and what there is of power
 // management.
 //
-// The tools know the scheduler as Credit2, whose knobs (weight, cap, rate limit) are the ones that
-// ours has (docs/scheduling.md). All CPUs and domains are in pool 0. CPUs have two idle states, C0
-// and C1 (hlt), and one speed.
+// The tools know BVT as Credit2, whose knobs (weight, cap, rate limit) it has
+// (docs/scheduling.md). CPUs have two idle states, C0 and C1 (hlt), and one speed.
 #include "cpu/time.h"
 #include "hc/bitmap.h"
 #include "hc/sysctl.h"
+#include "sched/pool.h"
 #include "sched/sched.h"
 #include "sched/trace.h"
 
-enum { SCHEDULER = XEN_SCHEDULER_CREDIT2, POOL = 0, CSTATES = 2 };
+enum { CSTATES = 2, NS_PER_US = 1000, NS_PER_MS = 1000000 };
 
+// Pool 0's.
 long sysctl_sched_id(struct vcpu *cur, void *arg)
 {
+    struct sched_pool p;
     (void)cur;
-    ((struct xen_sysctl_sched_id *)arg)->sched_id = SCHEDULER;
+    if (pool_info(0, &p))
+        ((struct xen_sysctl_sched_id *)arg)->sched_id = p.policy->id;
     return 0;
 }
 
 // --- pools ---
 
-static long pool_info(struct xen_sysctl_cpupool_op *a)
+static long cpupool_info(struct xen_sysctl_cpupool_op *a)
 {
-    struct cpumask all = {0};
-    struct domain *d;
-    if (a->cpupool_id != POOL)
+    struct sched_pool p;
+    if (!pool_info(a->cpupool_id, &p))
         return -ENOENT;
-    for_each_cpu (i)
-        cpumask_set(&all, i);
-    a->sched_id = SCHEDULER;
-    a->n_dom = 0;
-    for_each_domain (d)
-        a->n_dom++;
-    return bitmap_copy_out(&a->cpumap, &all);
+    a->cpupool_id = p.id;
+    a->sched_id = p.policy->id;
+    a->n_dom = p.domains;
+    return bitmap_copy_out(&a->cpumap, &p.cpus);
 }
 
-static long pool_change_cpu(const struct xen_sysctl_cpupool_op *a)
-{
-    bool add = a->op == XEN_SYSCTL_CPUPOOL_OP_ADDCPU;
-    if (a->cpupool_id != POOL)
-        return -ENOENT;
-    if (a->cpu >= cpu_count && a->cpu != XEN_SYSCTL_CPUPOOL_PAR_ANY)
-        return -EINVAL;
-    return add ? -ENODEV : -EOPNOTSUPP; // none is free, and none can be let go
-}
-
-static long pool_move(struct vcpu *cur, const struct xen_sysctl_cpupool_op *a)
+static long cpupool_move(struct vcpu *cur, const struct xen_sysctl_cpupool_op *a)
 {
     struct domain *d = a->domid > UINT16_MAX ? NULL : domain_get(DOM_ID((u16)a->domid), cur->dom);
     if (!d)
         return -ESRCH;
-    bool self = d == cur->dom;
+    long rc = d == cur->dom ? -EPERM : pool_move(d, a->cpupool_id);
     domain_put(d);
-    if (self)
-        return -EPERM;
-    return a->cpupool_id == POOL ? 0 : -ENOENT;
+    return rc;
 }
 
 long sysctl_cpupool_op(struct vcpu *cur, void *arg)
 {
     struct xen_sysctl_cpupool_op *a = arg;
-    struct cpumask none = {0};
+    struct cpumask free;
     switch (a->op) {
     case XEN_SYSCTL_CPUPOOL_OP_CREATE:
-        return a->cpupool_id == POOL ? -EEXIST : -EOPNOTSUPP;
+        return pool_create(&a->cpupool_id, a->sched_id);
     case XEN_SYSCTL_CPUPOOL_OP_DESTROY:
-        return a->cpupool_id == POOL ? -EBUSY : -ENOENT;
+        return pool_destroy(a->cpupool_id);
     case XEN_SYSCTL_CPUPOOL_OP_INFO:
-        return pool_info(a);
+        return cpupool_info(a);
     case XEN_SYSCTL_CPUPOOL_OP_ADDCPU:
+        return pool_add_cpu(a->cpupool_id, a->cpu);
     case XEN_SYSCTL_CPUPOOL_OP_RMCPU:
-        return pool_change_cpu(a);
+        return pool_remove_cpu(a->cpupool_id, a->cpu);
     case XEN_SYSCTL_CPUPOOL_OP_MOVEDOMAIN:
-        return pool_move(cur, a);
+        return cpupool_move(cur, a);
     case XEN_SYSCTL_CPUPOOL_OP_FREEINFO:
-        return bitmap_copy_out(&a->cpumap, &none);
+        free = pool_free_cpus();
+        return bitmap_copy_out(&a->cpumap, &free);
     default:
         return -ENOSYS;
     }
@@ -84,25 +73,50 @@ long sysctl_cpupool_op(struct vcpu *cur, void *arg)
 
 // --- the scheduler's own parameters ---
 
-// There is no rate limit yet; turning it off is what can be asked for.
+static bool ratelimit_ok(u32 us)
+{
+    return us == 0 ||
+           (us >= XEN_SYSCTL_SCHED_RATELIMIT_MIN && us <= XEN_SYSCTL_SCHED_RATELIMIT_MAX);
+}
+
+// Credit has a slice besides the rate limit; how long a vCPU stays where its caches are is ours.
+static long put_credit(const struct sched_pool *p, const struct xen_sysctl_credit_schedule *c)
+{
+    if (!ratelimit_ok(c->ratelimit_us) || c->tslice_ms < XEN_SYSCTL_CSCHED_TSLICE_MIN ||
+        c->tslice_ms > XEN_SYSCTL_CSCHED_TSLICE_MAX ||
+        c->ratelimit_us > (u64)c->tslice_ms * NS_PER_US)
+        return -EINVAL;
+    if (c->vcpu_migr_delay_us)
+        return -EOPNOTSUPP;
+    return pool_set_times(p->id, (u64)c->tslice_ms * NS_PER_MS, (u64)c->ratelimit_us * NS_PER_US);
+}
+
 long sysctl_scheduler_op(struct vcpu *cur, void *arg)
 {
     struct xen_sysctl_scheduler_op *a = arg;
-    u32 limit = a->u.sched_credit2.ratelimit_us;
+    struct sched_pool p;
     (void)cur;
-    if (a->cpupool_id != POOL)
+    if (!pool_info(a->cpupool_id, &p) || p.id != a->cpupool_id)
         return -ESRCH;
-    if (a->sched_id != SCHEDULER)
+    if (a->sched_id != p.policy->id || !p.policy->shares ||
+        (a->cmd != XEN_SYSCTL_SCHEDOP_getinfo && a->cmd != XEN_SYSCTL_SCHEDOP_putinfo))
         return -EINVAL;
-    if (a->cmd == XEN_SYSCTL_SCHEDOP_getinfo) {
-        a->u.sched_credit2.ratelimit_us = 0;
+    bool get = a->cmd == XEN_SYSCTL_SCHEDOP_getinfo;
+    u32 limit = (u32)(p.allowance / NS_PER_US);
+    if (p.policy == &sched_credit) {
+        if (!get)
+            return put_credit(&p, &a->u.sched_credit);
+        a->u.sched_credit = (struct xen_sysctl_credit_schedule){
+            .tslice_ms = (u32)(p.slice / NS_PER_MS), .ratelimit_us = limit};
         return 0;
     }
-    if (a->cmd != XEN_SYSCTL_SCHEDOP_putinfo ||
-        (limit != 0 &&
-         (limit < XEN_SYSCTL_SCHED_RATELIMIT_MIN || limit > XEN_SYSCTL_SCHED_RATELIMIT_MAX)))
+    if (get)
+        a->u.sched_credit2.ratelimit_us = limit;
+    else if (!ratelimit_ok(a->u.sched_credit2.ratelimit_us))
         return -EINVAL;
-    return limit ? -EOPNOTSUPP : 0;
+    else
+        return pool_set_times(p.id, p.slice, (u64)a->u.sched_credit2.ratelimit_us * NS_PER_US);
+    return 0;
 }
 
 // --- trace buffers ---
@@ -213,16 +227,11 @@ long sysctl_pm_op(struct vcpu *cur, void *arg)
     }
 }
 
-// CPUs stay as they were at boot.
 long sysctl_cpu_hotplug(struct vcpu *cur, void *arg)
 {
     const struct xen_sysctl_cpu_hotplug *a = arg;
     (void)cur;
     if (a->op > XEN_SYSCTL_CPU_HOTPLUG_OFFLINE)
         return -EOPNOTSUPP;
-    if (a->cpu >= cpu_count)
-        return -EINVAL;
-    if (a->op == XEN_SYSCTL_CPU_HOTPLUG_ONLINE)
-        return -EEXIST;
-    return a->cpu == 0 ? -EINVAL : -EOPNOTSUPP;
+    return a->op == XEN_SYSCTL_CPU_HOTPLUG_ONLINE ? cpu_online(a->cpu) : cpu_offline(a->cpu);
 }

@@ -20,7 +20,9 @@ enum lock_order {
     LOCK_IRQ_CHIP = 71,  // one IO-APIC's registers, one device's messages
     LOCK_PCI = 72,       // configuration space access through ports
     LOCK_MAP = 73,       // the hypervisor's own mappings
+    LOCK_POOLS = 76,     // CPU pools
     LOCK_SCHED = 80,     // one CPU's run queue
+    LOCK_CAP = 82,       // what is left of one domain's CPU time
     LOCK_TIMER = 85,     // one CPU's timer queue
     LOCK_CLAIM = 86,     // memory set aside for domains
     LOCK_DOMLIST = 87,   // the list of domains, and that of dead ones

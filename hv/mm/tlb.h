@@ -6,28 +6,7 @@
 #ifndef WIRT_MM_TLB_H
 #define WIRT_MM_TLB_H
 
-#include "cpu/percpu.h"
-
-struct cpumask {
-    u64 w[CPUS_MAX / 64];
-};
-
-static inline void cpumask_set(struct cpumask *m, u32 cpu)
-{
-    __atomic_fetch_or(&m->w[cpu / 64], (u64)1 << (cpu % 64), __ATOMIC_SEQ_CST);
-}
-
-static inline void cpumask_clear(struct cpumask *m, u32 cpu)
-{
-    __atomic_fetch_and(&m->w[cpu / 64], ~((u64)1 << (cpu % 64)), __ATOMIC_SEQ_CST);
-}
-
-static inline bool cpumask_test(const struct cpumask *m, u32 cpu)
-{
-    return READ_ONCE(m->w[cpu / 64]) >> (cpu % 64) & 1;
-}
-
-static const struct cpumask cpumask_all UNUSED = {{[0 ... CPUS_MAX / 64 - 1] = ~(u64)0}};
+#include "cpu/cpumask.h"
 
 extern u32 tlb_clock_value; // [a]
 static inline u32 tlb_clock(void)

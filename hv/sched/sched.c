@@ -1,31 +1,33 @@
 // SPDX-License-Identifier: MIT
-// The scheduler (sched/sched.h). Each CPU has a run queue, sorted by actual virtual time. A CPU
-// that has nothing to do takes from the longest queue. A vCPU belongs to one CPU's queue (v->cpu),
-// whose lock protects its scheduling state.
+// The core of the scheduler (sched/sched.h). Each CPU has a queue; a vCPU belongs to one CPU's
+// (v->cpu), whose lock protects its scheduling state.
 //
-// 1. queued: in the list of cpus' queue v->cpu. running: on CPU v->cpu. Never both.
+// 1. queued: in the list of the queue of CPU v->cpu. running: on CPU v->cpu. Never both.
 // 2. A vCPU with flags is not queued; if it is running, its CPU has SOFTIRQ_SCHED raised.
+// 3. A CPU whose queue is not empty either has its slice timer set or SOFTIRQ_SCHED raised.
+// 4. No CPU idles while a vCPU that it may run waits: who queues one looks for idle CPUs after, and
+//    who idles looks at the queues after it has said so.
 #include "sched/sched.h"
 #include "abi/errno.h"
 #include "cpu/smp.h"
 #include "cpu/time.h"
 #include "pv/pv.h"
+#include "sched/cap.h"
+#include "sched/pool.h"
 #include "sched/trace.h"
 
-enum { SLICE_NS = 10000000, ALLOWANCE_NS = 2000000 };
+static struct sched_queue queues[CPUS_MAX];
 
-static struct queue {
-    spinlock_t lock;
-    struct vcpu *head;
-    u32 length;
-    u64 virtual_time; // avt of whoever ran last; newcomers start there
-    struct timer slice;
-    u64 idle;       // [a] ns << 1; bit 0 set: it idles since then (less what it idled before)
-    u64 idle_count; // [c] times it went idle
-} queues[CPUS_MAX];
+// CPUs without a vCPU.
+static struct cpumask idle;
+
+static struct vcpu *vcpu_of_entity(struct sched_entity *e)
+{
+    return CONTAINER_OF(e, struct vcpu, sched);
+}
 
 // Locks the queue the vCPU belongs to, which may change until the lock is held.
-static struct queue *lock_queue(struct vcpu *v)
+static struct sched_queue *lock_queue(const struct vcpu *v)
 {
     for (;;) {
         u32 cpu = READ_ONCE(v->cpu);
@@ -52,9 +54,10 @@ static u32 trace_id(const struct vcpu *v)
     return trace_dom(v) << 16 | trace_vcpu(v);
 }
 
-static void set_runstate(struct vcpu *v, int state)
+// --- states ---
+
+static void set_runstate(struct vcpu *v, int state, u64 now)
 {
-    u64 now = time_now();
     TRACE(TRC_SCHED_RUNSTATE_CHANGE | (u32)v->runstate.state << 8 | (u32)state << 4, trace_id(v));
     v->runstate.time[v->runstate.state] += now - v->runstate.state_entry_time;
     v->runstate.state_entry_time = now;
@@ -63,56 +66,116 @@ static void set_runstate(struct vcpu *v, int state)
 
 static int waiting_state(const struct vcpu *v)
 {
-    if (!v->flags)
+    u32 why = v->flags & ~(u32)VCPU_CAPPED;
+    if (!why)
         return RUNSTATE_runnable;
-    return v->flags == VCPU_BLOCKED ? RUNSTATE_blocked : RUNSTATE_offline;
+    return why == VCPU_BLOCKED ? RUNSTATE_blocked : RUNSTATE_offline;
 }
 
 void sched_runstate(struct vcpu *v, struct vcpu_runstate_info *out)
 {
-    struct queue *q = lock_queue(v);
+    struct sched_queue *q = lock_queue(v);
     *out = v->runstate;
     out->time[out->state] += time_now() - out->state_entry_time;
     spin_unlock(&q->lock);
 }
 
-static void enqueue(struct queue *q, struct vcpu *v)
+// Charges the running one up to now. q's lock.
+static void account(struct sched_queue *q, u64 now)
 {
-    // Who slept long must not have saved up virtual time.
-    if (v->avt + ALLOWANCE_NS < q->virtual_time)
-        v->avt = q->virtual_time - ALLOWANCE_NS;
-    struct vcpu **p = &q->head;
-    while (*p && (*p)->avt <= v->avt)
-        p = &(*p)->next;
-    v->next = *p;
-    *p = v;
-    v->queued = true;
-    q->length++;
-}
-
-static void dequeue(struct queue *q, struct vcpu *v)
-{
-    struct vcpu **p = &q->head;
-    while (*p != v)
-        p = &(*p)->next;
-    *p = v->next;
-    v->queued = false;
-    q->length--;
-}
-
-// CPUs without a vCPU. Set by the CPU itself before it looks for work a last time.
-static struct cpumask idle;
-
-// A vCPU waits on a busy CPU: an idle one may take it.
-static void offer(const struct vcpu *v, u32 cpu)
-{
-    if (cpumask_test(&idle, cpu))
+    struct sched_entity *e = q->running;
+    if (!e || now <= e->charged)
         return;
-    for_each_cpu (i)
-        if (cpumask_test(&idle, i) && cpumask_test(&v->hard, i)) {
-            smp_raise(i, SOFTIRQ_SCHED);
-            return;
-        }
+    u64 ran = now - e->charged;
+    e->charged = now;
+    e->policy->charge(q, e, ran, now);
+    if (unlikely(e->share->cap))
+        cap_charge(e->share, ran, now);
+}
+
+void sched_entity_of(struct vcpu *v, struct sched_entity *out)
+{
+    struct sched_queue *q = lock_queue(v);
+    if (q->running == &v->sched)
+        account(q, time_now());
+    *out = v->sched;
+    spin_unlock(&q->lock);
+}
+
+static void change_flags(struct vcpu *v, u32 flags)
+{
+    if (!v->flags != !flags)
+        __atomic_fetch_add(&v->sched.share->active, flags ? (u32)-1 : 1, __ATOMIC_RELAXED);
+    WRITE_ONCE(v->flags, flags);
+}
+
+// --- queues ---
+
+struct cpumask sched_allowed(const struct vcpu *v)
+{
+    const struct sched_pool *pool = __atomic_load_n(&v->dom->pool, __ATOMIC_RELAXED);
+    struct cpumask m = cpumask_and(&v->hard, &pool->cpus);
+    return cpumask_empty(&m) ? pool->cpus : m;
+}
+
+static bool may_run(const struct vcpu *v, u32 cpu)
+{
+    struct cpumask m = sched_allowed(v);
+    return cpumask_test(&m, cpu);
+}
+
+// Any idle CPU of both masks; CPUS_MAX: none.
+static u32 idle_in(const struct cpumask *a, const struct cpumask *b)
+{
+    struct cpumask m = cpumask_and(a, b);
+    m = cpumask_and(&m, &idle);
+    return cpumask_first(&m);
+}
+
+// Tells an idle CPU of a vCPU that waits, best one of its soft affinity. False: there is none.
+static bool offer(const struct vcpu *v)
+{
+    struct cpumask may = sched_allowed(v);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST); // rule 4
+    u32 cpu = idle_in(&may, &v->soft);
+    if (cpu == CPUS_MAX)
+        cpu = idle_in(&may, &may);
+    if (cpu < CPUS_MAX)
+        smp_raise(cpu, SOFTIRQ_SCHED);
+    return cpu < CPUS_MAX;
+}
+
+static void join(struct sched_queue *q, struct vcpu *v, u64 now, bool woken)
+{
+    struct sched_entity *e = &v->sched;
+    q->pool->policy->join(q, e, now, woken && e->policy == q->pool->policy);
+    e->policy = q->pool->policy;
+    sched_insert(q, e);
+}
+
+// Must the queue's CPU look at it at once because of e, which has come? q's lock.
+static bool wants_cpu(struct sched_queue *q, const struct sched_entity *e, u64 now)
+{
+    if (!q->running)
+        return true;
+    account(q, now);
+    bool sooner = e->key < q->running->key;
+    q->preempt |= sooner;
+    return sooner || !q->timed;
+}
+
+// Queues a runnable vCPU on its CPU and tells who must know. Unlocks q.
+static void queue_up(struct sched_queue *q, struct vcpu *v, bool woken)
+{
+    u64 now = time_now();
+    u32 cpu = v->cpu;
+    join(q, v, now, woken);
+    bool busy = q->running, wants = wants_cpu(q, &v->sched, now);
+    spin_unlock(&q->lock);
+    if (wants)
+        smp_raise(cpu, SOFTIRQ_SCHED);
+    if (busy || !cpumask_test(&v->soft, cpu))
+        offer(v);
 }
 
 static void slice_over(void *data)
@@ -127,92 +190,74 @@ void sched_init(void)
         spin_lock_init(&queues[i].lock, LOCK_SCHED);
         timer_init(&queues[i].slice, slice_over, NULL);
         queues[i].idle = 1; // since system time 0
+        queues[i].first = INT64_MAX;
     }
 }
 
-static u32 first_allowed(const struct vcpu *v)
+// CPU n of the set, counted round and round.
+static u32 nth_cpu(const struct cpumask *m, u32 n)
 {
-    u32 cpu = 0;
-    while (!cpumask_test(&v->hard, cpu))
-        cpu++;
-    return cpu;
+    u32 count = 0;
+    for_each_cpu_in(m, i) count++;
+    n %= MAX(count, (u32)1);
+    for_each_cpu_in(m, i) if (n-- == 0) return i;
+    return cpumask_first(m);
 }
 
-void sched_vcpu_init(struct vcpu *v, u32 cpu, bool pinned)
+void sched_vcpu_init(struct vcpu *v, u32 n, bool pinned)
 {
+    u32 cpu = nth_cpu(&v->dom->pool->cpus, n);
     v->cpu = cpu;
-    v->soft = v->hard = (struct cpumask){{~(u64)0, ~(u64)0}};
+    v->soft = v->hard = cpumask_all;
     if (pinned) {
         v->hard = (struct cpumask){0};
         cpumask_set(&v->hard, cpu);
     }
     v->flags = VCPU_DOWN;
+    v->sched.share = &v->dom->share;
+    v->sched.policy = v->dom->pool->policy;
     v->runstate.state = RUNSTATE_offline;
     v->runstate.state_entry_time = time_now();
 }
 
 void sched_clear(struct vcpu *v, u32 flags)
 {
-    struct queue *q = lock_queue(v);
-    u32 old = v->flags;
-    v->flags &= ~flags;
-    bool wake = !v->flags && !v->running && !v->queued;
-    u32 cpu = v->cpu;
-    if (wake) {
-        TRACE(TRC_SCHED_WAKE, trace_dom(v), trace_vcpu(v));
-        if (old)
-            set_runstate(v, RUNSTATE_runnable);
-        enqueue(q, v);
+    struct sched_queue *q = lock_queue(v);
+    change_flags(v, v->flags & ~flags);
+    if (v->flags || v->running || v->sched.queued) {
+        spin_unlock(&q->lock);
+        return;
     }
-    spin_unlock(&q->lock);
-    if (wake) {
-        smp_raise(cpu, SOFTIRQ_SCHED);
-        offer(v, cpu);
+    TRACE(TRC_SCHED_WAKE, trace_dom(v), trace_vcpu(v));
+    set_runstate(v, RUNSTATE_runnable, time_now());
+    if (unlikely(!may_run(v, v->cpu))) { // it slept while its CPU was taken away
+        spin_unlock(&q->lock);
+        sched_replace(v);
+        return;
     }
+    queue_up(q, v, true);
 }
 
 void sched_set(struct vcpu *v, u32 flags)
 {
-    struct queue *q = lock_queue(v);
-    v->flags |= flags;
+    struct sched_queue *q = lock_queue(v);
+    change_flags(v, v->flags | flags);
     TRACE(TRC_SCHED_SLEEP, trace_dom(v), trace_vcpu(v));
-    if (v->queued)
-        dequeue(q, v);
+    if (v->sched.queued)
+        sched_remove(q, &v->sched);
     if (!v->running)
-        set_runstate(v, waiting_state(v));
+        set_runstate(v, waiting_state(v), time_now());
     else
         smp_raise(v->cpu, SOFTIRQ_SCHED);
     spin_unlock(&q->lock);
 }
 
-int sched_set_affinity(struct vcpu *v, const struct cpumask *hard, const struct cpumask *soft)
-{
-    bool any = false;
-    for_each_cpu (i)
-        any |= cpumask_test(hard, i);
-    if (!any)
-        return -EINVAL;
-    struct queue *q = lock_queue(v);
-    v->hard = *hard;
-    v->soft = *soft;
-    bool misplaced = !cpumask_test(hard, v->cpu), queued = v->queued;
-    if (misplaced && queued)
-        dequeue(q, v);
-    if (misplaced && v->running)
-        smp_raise(v->cpu, SOFTIRQ_SCHED); // schedule() moves it
-    else if (misplaced)
-        WRITE_ONCE(v->cpu, first_allowed(v));
-    spin_unlock(&q->lock);
-    if (misplaced && queued)
-        sched_clear(v, 0);
-    return 0;
-}
-
 void sched_yield(struct vcpu *v)
 {
-    struct queue *q = lock_queue(v);
-    if (q->head && v->avt < q->head->avt)
-        v->avt = q->head->avt;
+    struct sched_queue *q = lock_queue(v);
+    account(q, time_now());
+    v->sched.dispatched = q->slice_end = 0;
+    v->sched.policy->yield(q, &v->sched);
     spin_unlock(&q->lock);
     softirq_raise(SOFTIRQ_SCHED);
 }
@@ -224,56 +269,172 @@ void sched_kick(struct vcpu *v)
         smp_kick(cpu);
 }
 
-// Takes a runnable vCPU from the longest other queue, if it is worth it. No lock held.
-static struct vcpu *steal(u32 self)
+// --- moving ---
+
+void sched_replace(struct vcpu *v)
 {
-    u32 victim = self, most = 0;
-    for_each_cpu (i)
-        if (i != self && READ_ONCE(queues[i].length) > most) {
-            victim = i;
-            most = READ_ONCE(queues[i].length);
+    for (;;) {
+        struct sched_queue *q = lock_queue(v);
+        struct cpumask may = sched_allowed(v);
+        bool here = cpumask_test(&may, v->cpu); // then q is a queue of its pool
+        bool stays = here && v->sched.policy == q->pool->policy;
+        if (v->running && !stays)
+            smp_raise(v->cpu, SOFTIRQ_SCHED); // schedule() calls again when it has left
+        if (v->running || (stays && v->sched.queued) || (here && v->flags)) {
+            spin_unlock(&q->lock);
+            return;
         }
-    if (victim == self)
-        return NULL;
-    struct queue *q = &queues[victim];
-    spin_lock(&q->lock);
-    struct vcpu *v = q->head;
-    while (v && !cpumask_test(&v->hard, self))
-        v = v->next;
-    if (v) {
-        dequeue(q, v);
-        v->cpu = self; // out of every queue: nobody else finds it runnable
-        v->running = true;
-        set_runstate(v, RUNSTATE_running);
+        if (v->sched.queued)
+            sched_remove(q, &v->sched);
+        if (here) {
+            queue_up(q, v, false);
+            return;
+        }
+        u32 to = idle_in(&may, &v->soft);
+        WRITE_ONCE(v->cpu, to < CPUS_MAX ? to : cpumask_first(&may));
+        spin_unlock(&q->lock);
     }
+}
+
+int sched_set_affinity(struct vcpu *v, const struct cpumask *hard, const struct cpumask *soft)
+{
+    struct cpumask m = cpumask_and(hard, &v->dom->pool->cpus);
+    if (cpumask_empty(&m))
+        return -EINVAL;
+    struct sched_queue *q = lock_queue(v);
+    v->hard = *hard;
+    v->soft = *soft;
     spin_unlock(&q->lock);
-    return v;
+    sched_replace(v);
+    return 0;
 }
 
-static void charge(struct queue *q, struct vcpu *v)
+void sched_set_pool(u32 cpu, struct sched_pool *pool)
 {
-    u64 ran = time_now() - v->started;
-    u32 weight = READ_ONCE(v->dom->weight);
-    v->avt += weight == WEIGHT_DEFAULT ? ran : ran * WEIGHT_DEFAULT / weight;
-    q->virtual_time = MAX(q->virtual_time, v->avt);
+    struct sched_queue *q = &queues[cpu];
+    spin_lock(&q->lock);
+    account(q, time_now());
+    __atomic_store_n(&q->pool, pool, __ATOMIC_RELAXED);
+    q->next_account = 0;
+    q->svt = pool ? READ_ONCE(pool->svt) : 0;
+    spin_unlock(&q->lock);
+    smp_raise(cpu, SOFTIRQ_SCHED);
 }
 
-// Puts the vCPU that ran back; returns true if it should simply go on.
-static bool put_previous(struct queue *q, struct vcpu *prev)
+bool sched_cpu_empty(u32 cpu)
 {
-    charge(q, prev);
-    if (!prev->flags && cpumask_test(&prev->hard, this_cpu()->id) &&
-        (!q->head || prev->avt <= q->head->avt)) {
-        prev->started = time_now();
-        return true;
+    struct sched_queue *q = &queues[cpu];
+    spin_lock(&q->lock);
+    bool empty = !q->running && !q->head;
+    spin_unlock(&q->lock);
+    return empty;
+}
+
+// The first of `from` that this CPU may take: its key is below the limit, and it does not leave
+// a CPU of its soft affinity for another unless we are idle. Both locks.
+static struct vcpu *may_take(const struct sched_queue *from, u32 victim, u32 self, s64 limit)
+{
+    for (struct sched_entity *e = from->head; e && e->key < limit; e = e->next) {
+        struct vcpu *v = vcpu_of_entity(e);
+        bool leaves = cpumask_test(&v->soft, victim) && !cpumask_test(&v->soft, self);
+        if (may_run(v, self) && (limit == INT64_MAX || !leaves))
+            return v;
+    }
+    return NULL;
+}
+
+// Takes a vCPU with a key below the limit from another queue of the pool into this CPU's.
+static bool pull(u32 self, s64 limit)
+{
+    struct sched_queue *q = &queues[self];
+    for (u32 n = 1; n < cpu_count; n++) {
+        u32 i = (self + n) % cpu_count;
+        struct sched_queue *from = &queues[i];
+        if (READ_ONCE(from->first) >= limit ||
+            __atomic_load_n(&from->pool, __ATOMIC_RELAXED) != q->pool)
+            continue;
+        spin_lock(i < self ? &from->lock : &q->lock);
+        spin_lock(i < self ? &q->lock : &from->lock);
+        struct vcpu *v = q->pool && q->pool == from->pool ? may_take(from, i, self, limit) : NULL;
+        if (v) {
+            sched_remove(from, &v->sched);
+            WRITE_ONCE(v->cpu, self);
+            join(q, v, time_now(), false);
+        }
+        spin_unlock(&from->lock);
+        spin_unlock(&q->lock);
+        if (v)
+            return true;
     }
     return false;
 }
 
-// One word, so that others read it whole.
-static void count_idle(struct queue *q, bool idles)
+// A vCPU that waits here would be served much sooner by another CPU: that CPU is told.
+static void hand_over(const struct sched_queue *q, u32 self)
 {
-    u64 word = q->idle, now = time_now();
+    s64 first = q->first + q->pool->policy->margin;
+    for (u32 n = 1; n < cpu_count; n++) {
+        struct sched_queue *other = &queues[(self + n) % cpu_count];
+        const struct sched_entity *e = READ_ONCE(other->running);
+        if (e && __atomic_load_n(&other->pool, __ATOMIC_RELAXED) == q->pool &&
+            READ_ONCE(e->key) > first) {
+            WRITE_ONCE(other->pull, true);
+            smp_raise((self + n) % cpu_count, SOFTIRQ_SCHED);
+            return;
+        }
+    }
+}
+
+// --- the switch ---
+
+// Takes the first out of the queue. Those whose domain has reached its cap wait elsewhere.
+static struct vcpu *take_first(struct sched_queue *q, u64 now)
+{
+    while (q->head) {
+        struct vcpu *v = vcpu_of_entity(q->head);
+        sched_remove(q, &v->sched);
+        if (likely(cap_left(v->sched.share, now)))
+            return v;
+        change_flags(v, v->flags | VCPU_CAPPED);
+    }
+    return NULL;
+}
+
+// Does the running one, which may, go on although others wait?
+static bool goes_on(const struct sched_queue *q, const struct sched_entity *e, u64 now)
+{
+    if (!q->head || now - e->dispatched < READ_ONCE(q->pool->allowance))
+        return true;
+    if (now < q->slice_end && !q->preempt)
+        return true;
+    return e->key < q->head->key || (e->key == q->head->key && now < q->slice_end);
+}
+
+// Sets the timer to when the running one must be looked at again.
+static void set_slice(struct sched_queue *q, u64 now)
+{
+    struct sched_entity *e = q->running;
+    u64 left = cap_left(e->share, now), at = left < UINT64_MAX ? now + left : UINT64_MAX;
+    if (q->head) {
+        u64 slice = q->pool->policy->slice_of(q, e, q->head);
+        if (q->slice_end <= now)
+            q->slice_end = slice < UINT64_MAX ? now + slice : UINT64_MAX;
+        u64 look = q->slice_end, earliest = e->dispatched + READ_ONCE(q->pool->allowance);
+        if (q->preempt)
+            look = MIN(look, MAX(earliest, now));
+        at = MIN(at, look);
+    }
+    q->timed = q->head;
+    if (at < UINT64_MAX)
+        timer_set(&q->slice, at);
+    else if (q->slice.armed)
+        timer_stop(&q->slice);
+}
+
+// One word, so that others read it whole.
+static void count_idle(struct sched_queue *q, bool idles, u64 now)
+{
+    u64 word = q->idle;
     if (idles == (word & 1))
         return;
     q->idle_count += idles;
@@ -287,70 +448,90 @@ u64 sched_idle_ns(u32 cpu, u64 *times)
     return word & 1 ? time_now() - (word >> 1) : word >> 1;
 }
 
-static void switch_to(struct vcpu *next)
+// The previous one leaves the CPU, with its registers; it may run elsewhere as soon as q is
+// unlocked. True if it must be given another place then.
+static bool leave(struct sched_queue *q, struct vcpu *prev, bool stays, u64 now)
 {
-    struct queue *q = &queues[this_cpu()->id];
-    cpu_info()->current = next;
-    count_idle(q, !next);
-    if (next) {
-        next->started = time_now();
-        timer_set(&q->slice, next->started + SLICE_NS);
-        pv_load(next);
-    } else {
-        timer_stop(&q->slice);
-    }
+    pv_save(prev);
+    pv_unload(prev->dom); // before prev may run, and change its tables, elsewhere
+    q->running = NULL;
+    set_runstate(prev, waiting_state(prev), now);
+    __atomic_store_n(&prev->running, false, __ATOMIC_RELEASE); // pairs with domain_still
+    if (stays)
+        sched_insert(q, &prev->sched);
+    return !stays && !prev->flags;
+}
+
+static void enter(struct sched_queue *q, struct vcpu *next, u64 now)
+{
+    next->running = true;
+    next->sched.dispatched = next->sched.charged = now;
+    q->running = &next->sched;
+    q->preempt = false;
+    q->slice_end = 0;
+    set_runstate(next, RUNSTATE_running, now);
+    set_slice(q, now);
+}
+
+// May it go on running here? One that has reached its domain's cap waits for the next period.
+static bool may_stay(struct sched_queue *q, struct vcpu *v, u64 now)
+{
+    if (v->flags || !may_run(v, v->cpu) || v->sched.policy != q->pool->policy)
+        return false;
+    if (likely(cap_left(v->sched.share, now)))
+        return true;
+    change_flags(v, v->flags | VCPU_CAPPED);
+    return false;
 }
 
 void schedule(void)
 {
     u32 self = this_cpu()->id;
-    struct queue *q = &queues[self];
-    struct vcpu *prev = current_vcpu();
-    cpumask_set(&idle, self);
+    struct sched_queue *q = &queues[self];
+    struct vcpu *prev = current_vcpu(), *next;
+    if (unlikely(READ_ONCE(q->pull))) {
+        WRITE_ONCE(q->pull, false);
+        if (q->pool && q->running)
+            pull(self, q->running->key - q->pool->policy->margin);
+    }
+    u64 now = time_now();
     spin_lock(&q->lock);
-    if (prev && put_previous(q, prev)) {
-        cpumask_clear(&idle, self);
-        if (q->head)
-            timer_set(&q->slice, time_now() + SLICE_NS);
+    account(q, now);
+    if (q->pool && q->pool->policy->refresh && q->pool->policy->refresh(q, now))
+        sched_sort(q);
+    bool slice_over = now >= q->slice_end, stays = prev && may_stay(q, prev, now), moves = false;
+    if (stays && goes_on(q, &prev->sched, now)) {
+        set_slice(q, now);
         spin_unlock(&q->lock);
         TRACE(TRC_SCHED_CONTINUE_RUNNING, trace_id(prev));
         return;
     }
-    bool waits = prev && !prev->flags, moves = false;
-    if (prev) {
-        pv_save(prev);
-        pv_unload(prev->dom); // before prev may run, and change its tables, elsewhere
-    }
     if (prev)
-        set_runstate(prev, waiting_state(prev));
-    struct vcpu *next = q->head;
-    if (next) {
-        dequeue(q, next);
-        next->running = true;
-        set_runstate(next, RUNSTATE_running);
-    }
-    if (prev) {
-        set_runstate(prev, waiting_state(prev));
-        moves = !cpumask_test(&prev->hard, self);
-        if (moves)
-            WRITE_ONCE(prev->cpu, first_allowed(prev));
-        else if (waits)
-            enqueue(q, prev);
-        __atomic_store_n(&prev->running, false, __ATOMIC_RELEASE); // pairs with domain_still
-    }
-    spin_unlock(&q->lock);
-    if (!next)
-        next = steal(self);
+        moves = leave(q, prev, stays, now);
+    next = take_first(q, now);
     if (next)
-        cpumask_clear(&idle, self);
-    if (prev != next)
-        TRACE(TRC_SCHED_SWITCH, trace_dom(prev), trace_vcpu(prev), trace_dom(next),
-              trace_vcpu(next));
-    switch_to(next);
+        enter(q, next, now);
+    bool waits = q->head;
+    spin_unlock(&q->lock);
+    TRACE(TRC_SCHED_SWITCH, trace_dom(prev), trace_vcpu(prev), trace_dom(next), trace_vcpu(next));
+    cpu_info()->current = next;
+    count_idle(q, !next, now);
+    if (next) {
+        if (cpumask_test(&idle, self))
+            cpumask_clear(&idle, self);
+        pv_load(next);
+        if (stays && !offer(prev) && slice_over && waits)
+            hand_over(q, self);
+    } else {
+        if (q->slice.armed)
+            timer_stop(&q->slice);
+        q->timed = false;
+        cpumask_set(&idle, self);
+        if (pull(self, INT64_MAX)) // rule 4
+            softirq_raise(SOFTIRQ_SCHED);
+    }
     if (moves)
-        sched_clear(prev, 0); // to the queue of its new CPU
-    else if (waits)
-        offer(prev, self);
+        sched_replace(prev);
     if (prev)
         domain_vcpu_stopped(prev->dom);
 }

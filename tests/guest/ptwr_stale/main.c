@@ -17,8 +17,8 @@ const char test_title[] = "a direct write through a stale translation ends";
 
 static uint64_t *table[2];
 
-// The window shows table[1], the TLB has table[0], at the hypervisor's privilege as well: it is made
-// to emulate a write by halves there.
+// The window shows table[1], the TLB has table[0], at the hypervisor's privilege as well: it is
+// made to emulate a write by halves there.
 static volatile uint64_t *stale(void)
 {
     volatile uint64_t *entry = (volatile uint64_t *)WINDOW;
