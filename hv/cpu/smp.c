@@ -187,6 +187,12 @@ bool smp_stopping(void)
     return READ_ONCE(stopping);
 }
 
+void spin_wait_turn(spinlock_t *l, u16 ticket)
+{
+    while (__atomic_load_n(&l->owner, __ATOMIC_ACQUIRE) != ticket) // with spin_unlock
+        spin_wait();
+}
+
 void spin_wait(void)
 {
     cpu_pause();

@@ -26,6 +26,9 @@ typedef struct spinlock {
 // One turn of a wait loop: pauses and serves what other CPUs wait for. Any context.
 void spin_wait(void);
 
+// Waits until the ticket is served.
+void spin_wait_turn(spinlock_t *l, u16 ticket);
+
 // Debug builds: checks the number order of what this CPU holds.
 void lock_order_acquire(const spinlock_t *l);
 void lock_order_release(const spinlock_t *l);
@@ -41,8 +44,8 @@ static inline void spin_lock(spinlock_t *l)
     lock_order_acquire(l);
 #endif
     u16 ticket = __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED);
-    while (unlikely(__atomic_load_n(&l->owner, __ATOMIC_ACQUIRE) != ticket)) // with spin_unlock
-        spin_wait();
+    if (unlikely(__atomic_load_n(&l->owner, __ATOMIC_ACQUIRE) != ticket)) // with spin_unlock
+        spin_wait_turn(l, ticket);
 }
 
 static inline void spin_unlock(spinlock_t *l)

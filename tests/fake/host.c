@@ -147,6 +147,12 @@ WEAK void lock_order_release(const spinlock_t *l)
     panic("lock %u is not held", l->order);
 }
 
+void spin_wait_turn(spinlock_t *l, u16 ticket)
+{
+    while (__atomic_load_n(&l->owner, __ATOMIC_ACQUIRE) != ticket)
+        spin_wait();
+}
+
 WEAK void spin_wait(void)
 {
     static _Thread_local unsigned spins;
