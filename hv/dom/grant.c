@@ -41,7 +41,6 @@ int grant_init(struct domain *d, u32 frames_max, u32 maptrack_frames_max)
         .status_page = heap_alloc(status_frames_for(max) * sizeof(*t->status_page))};
     t->use = heap_alloc(use_pages(t) * sizeof(void *));
     spin_lock_init(&t->lock, LOCK_GRANT);
-    spin_lock_init(&t->map_lock, LOCK_MAPTRACK);
     d->grant = t;
     int rc = t->page && t->status_page && t->use ? 1 : -ENOMEM;
     while (rc > 0)

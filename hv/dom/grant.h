@@ -15,8 +15,8 @@
 //    may overwrite it: then those go, and the handle's stay until the domain dies.
 // 6. A use ends after the mapping is out of every TLB.
 //
-// Letters of protection: [i] immutable after create, [a] atomic, [g] the table's lock, [t] the lock
-// of the handles.
+// Letters of protection: [i] immutable after create, [a] atomic, [g] the table's lock, [m] the mmu
+// lock of the domain that maps.
 #ifndef WIRT_DOM_GRANT_H
 #define WIRT_DOM_GRANT_H
 
@@ -39,9 +39,14 @@ enum {
 
 // The uses of one entry.
 struct grant_use {
-    u32 frame;            // [g] while in use
-    u16 user;             // [g] domain id, while in use
-    u32 readers, writers; // [g]
+    u32 frame; // [g] while in use
+    u16 user;  // [g] domain id, while in use
+    union {
+        struct {
+            u32 readers, writers; // [g]
+        };
+        u64 count; // [g] both
+    };
 };
 enum { GRANT_USES = 4096 / sizeof(struct grant_use) }; // in one page
 
@@ -50,14 +55,13 @@ enum grant_map_flags {
     GRANT_MAP_DEVICE = GNTMAP_device_map, // a bus address
     GRANT_MAP_READONLY = GNTMAP_readonly,
     GRANT_MAP_PTE = GNTMAP_contains_pte, // the L1 entry was named by its machine address
-    GRANT_MAP_BUSY = 1u << 15,           // being made or undone
 };
 
 // What a handle stands for; free when dom is NULL.
 struct grant_map {
-    struct domain *dom; // [t] who granted
-    u32 ref;            // [t] entry of its table; free: the next free handle + 1
-    u32 flags;          // [t] enum grant_map_flags; BUSY is cleared without the lock
+    struct domain *dom; // [m] who granted
+    u32 ref;            // [m] entry of its table; free: the next free handle + 1
+    u32 flags;          // [m] enum grant_map_flags
 };
 enum { GRANT_MAPS = 4096 / sizeof(struct grant_map) }; // in one page
 
@@ -72,10 +76,9 @@ struct grant_table {
     void **page;             // [g] frames_max entries
     void **status_page;      // [g] as many as frames_max pages of version 2 need
     struct grant_use **use;  // [g] pages of them, each made when it is first needed
-    spinlock_t map_lock;     // LOCK_MAPTRACK
-    struct grant_map **map;  // [t] pages of them; NULL until the first is needed
-    u32 map_pages;           // [t]
-    u32 map_free;            // [t] a free handle + 1, or 0
+    struct grant_map **map;  // [m] pages of them; NULL until the first is needed
+    u32 map_pages;           // [m]
+    u32 map_free;            // [m] a free handle + 1, or 0
     u32 release_next;        // grant_release goes on here
     u32 maptrack_frames_max; // [i]
 };
@@ -116,21 +119,24 @@ u32 grant_shared_pages(const struct domain *d);
 enum { GRANT_BATCH = 16 }; // elements that are worked on together, at most
 
 struct grant_access {
-    u32 ref;
-    u32 start, end; // out: the bytes of the frame that may be copied; end is exclusive
+    u32 ref;        // out
+    u16 start, end; // out: the bytes of the frame that may be copied; end is exclusive
     mfn_t frame;    // out
     s16 status;     // out
 };
 
-// Begins uses of entries of d's by `user`; `whole`: of the whole frame, as for a mapping. Takes the
-// table's lock. GNTST_bad_gntref: no such entry; GNTST_general_error: the entry does not grant
+// Begins a use of the whole frame of an entry of d's by `user`, as for a mapping. The caller holds
+// the table's lock. GNTST_bad_gntref: no such entry; GNTST_general_error: the entry does not grant
 // that, or the frame cannot be written; GNTST_bad_page: it isn't a frame of d's; GNTST_no_space:
 // memory is out.
-void grant_uses_begin(struct domain *d, dom_id_t user, bool write, bool whole,
+NODISCARD s16 grant_use_begin(struct domain *d, dom_id_t user, bool write, u32 ref, mfn_t *frame);
+// The same for copies, of parts of frames too: the entries are named by what `at` points to in one
+// after the other of an array of struct gnttab_copy. Takes the lock.
+void grant_uses_begin(struct domain *d, dom_id_t user, bool write, const struct gnttab_copy_ptr *at,
                       struct grant_access *a, u32 count);
 // Ends those whose status is GNTST_okay. Takes the lock.
 void grant_uses_end(struct domain *d, bool write, const struct grant_access *a, u32 count);
-// The same for one; the caller holds the lock.
+// Ends one; the caller holds the lock.
 void grant_use_end(struct domain *d, u32 ref, bool write);
 // An entry of d's that takes a frame from `giver`: committed, so that d leaves it alone until it is
 // complete. GNTST_general_error: it does not accept that.
@@ -145,21 +151,11 @@ void grant_visit_uses(struct domain *d, void (*fn)(void *ctx, const struct grant
 
 // --- mappings (dom/grant_map.c); the results are GNTST_* ---
 
-// Maps grants of `granter`, GRANT_BATCH at most and with the same flags, for the current vCPU's
-// domain; fills handle, dev_bus_addr and status.
-void grant_map(struct vcpu *cur, struct domain *granter, struct gnttab_map_grant_ref *ops,
-               u32 count);
-
-struct grant_unmap {
-    u64 host_addr, bus_addr; // what of the mapping goes; 0: that part stays
-    u64 replace;             // the linear address whose entry is put in its place, or 0
-    u32 handle;
-    s16 status;            // out
-    u32 parts;             // in between: enum grant_map_flags that go
-    struct grant_map *map; // in between: NULL: there is nothing to end
-};
+// Maps grants for the current vCPU's domain; fills handle, dev_bus_addr and status.
+void grant_map(struct vcpu *cur, struct gnttab_map_grant_ref *op, u32 count);
 // Undoes mappings of the current vCPU's domain, GRANT_BATCH at most, with one flush of its TLBs.
-void grant_unmap(struct vcpu *cur, struct grant_unmap *u, u32 count);
+// `replace`: dev_bus_addr is the linear address whose entry is put in the place of what goes.
+void grant_unmap(struct vcpu *cur, struct gnttab_unmap_grant_ref *ops, u32 count, bool replace);
 
 // --- copies (dom/grant_copy.c) ---
 

@@ -38,8 +38,6 @@ static void see_handle(struct audit *a, const struct grant_map *m)
     const struct grant_use *page = m->dom->grant->use[m->ref / GRANT_USES];
     const struct grant_use *u = page ? &page[m->ref % GRANT_USES] : NULL;
     a->handles++;
-    if (m->flags & GRANT_MAP_BUSY)
-        complain(a, "a handle is busy", m->flags, m->flags & ~(u32)GRANT_MAP_BUSY);
     if (!(m->flags & (GRANT_MAP_HOST | GRANT_MAP_DEVICE)))
         complain(a, "a handle maps nothing", m->flags, GRANT_MAP_HOST);
     if (!u || u->user != a->d->id.v || !(m->flags & GRANT_MAP_READONLY ? u->readers : u->writers))

@@ -57,9 +57,7 @@ static inline void open_side(struct domain *d, const struct gnttab_copy *ops, u3
             s->a[i].status = s->granter ? GNTST_permission_denied : GNTST_bad_domain;
         return;
     }
-    for (u32 i = 0; i < count; i++)
-        s->a[i].ref = ptr_of(&ops[i], write)->u.ref;
-    grant_uses_begin(s->granter, d->id, write, false, s->a, count);
+    grant_uses_begin(s->granter, d->id, write, ptr_of(ops, write), s->a, count);
 }
 
 static inline void close_side(const struct side *s, u32 count, bool write)

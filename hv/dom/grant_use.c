@@ -13,6 +13,8 @@ STATIC_ASSERT(offsetof(union grant_entry_v2, hdr.domid) == 2);
 
 STATIC_ASSERT(GRANT_V1_ENTRIES == 512 && GRANT_V2_ENTRIES == 256); // table_entries
 
+#define ALWAYS_INLINE __attribute__((always_inline)) static inline
+
 enum { SHOWN = GTF_reading | GTF_writing };
 
 static inline u32 table_entries(const struct grant_table *t)
@@ -36,18 +38,18 @@ static inline u16 *shown_at(const struct grant_table *t, u32 ref)
            ref % GRANT_STATUS_ENTRIES;
 }
 
-// NULL: no memory. What is there stays until the table goes.
-static inline struct grant_use *use_at(struct grant_table *t, u32 ref)
+// What is there stays until the table goes. NULL: no memory.
+__attribute__((noinline)) static struct grant_use *more_uses(struct grant_table *t, u32 ref)
 {
-    struct grant_use **page = &t->use[ref / GRANT_USES];
-    if (unlikely(!*page))
-        *page = heap_alloc(PAGE_SIZE);
-    return likely(*page) ? *page + ref % GRANT_USES : NULL;
+    return t->use[ref / GRANT_USES] = heap_alloc(PAGE_SIZE);
 }
 
-static inline bool in_use(const struct grant_use *u)
+static inline struct grant_use *use_at(struct grant_table *t, u32 ref)
 {
-    return (u->readers | u->writers) != 0;
+    struct grant_use *page = t->use[ref / GRANT_USES];
+    if (unlikely(!page) && !(page = more_uses(t, ref)))
+        return NULL;
+    return page + ref % GRANT_USES;
 }
 
 // What the first word of an entry must read to grant something: the bits of the mask as in value.
@@ -60,132 +62,148 @@ static inline bool grants(u32 word, struct wanted w)
     return (word & w.mask) == w.value;
 }
 
-static inline void hide(const struct grant_table *t, u32 ref, const struct grant_use *u)
+// Takes away the marks that the uses left do not need.
+static inline void hide(const struct grant_table *t, u32 ref, u64 count)
 {
-    u32 gone = u->writers ? 0 : GTF_writing | (u->readers ? 0 : GTF_reading);
+    u32 gone = count >> 32 ? 0 : GTF_writing | (count ? 0 : GTF_reading);
     if (likely(!t->shut))
         __atomic_fetch_and(shown_at(t, ref), (u16)~gone,
                            __ATOMIC_RELEASE); // pairs with the guest's
 }
 
-static bool show_v2(const struct grant_table *t, u32 ref, const struct grant_use *u,
-                    struct wanted w, u16 bits, u32 *word)
+// What an entry grants.
+struct shown {
+    u64 frame;
+    u32 word; // the first of the entry; 0: nothing
+};
+
+__attribute__((noinline)) static struct shown show_v2(const struct grant_table *t, u32 ref,
+                                                      u64 count, struct wanted w, u16 bits)
 {
-    u32 *entry = entry_at(t, ref);
-    if (!grants(READ_ONCE(*entry), w))
-        return false;
+    const union grant_entry_v2 *e = entry_at(t, ref);
+    const u32 *first = (const void *)e;
+    if (!grants(READ_ONCE(*first), w))
+        return (struct shown){0};
     // First the mark, then the look at the entry; the guest clears the entry, then looks at the
     // mark.
     __atomic_fetch_or(shown_at(t, ref), bits, __ATOMIC_SEQ_CST);
-    *word = __atomic_load_n(entry, __ATOMIC_SEQ_CST);
-    if (grants(*word, w))
-        return true;
-    hide(t, ref, u);
-    return false;
+    u32 word = __atomic_load_n(first, __ATOMIC_SEQ_CST);
+    if (grants(word, w))
+        return (struct shown){READ_ONCE(e->full_page.frame), word};
+    hide(t, ref, count);
+    return (struct shown){0};
 }
 
-// Marks the entry as read or written if it grants that. Out: its first word, and its frame.
-static inline bool show(const struct grant_table *t, u32 ref, const struct grant_use *u,
-                        struct wanted w, u16 bits, u32 *word, u64 *frame)
+// Marks the entry as read or written if it grants that.
+static inline struct shown show(const struct grant_table *t, u32 ref, u64 count, struct wanted w,
+                                u16 bits)
 {
-    if (unlikely(t->version != 1)) {
-        bool ok = show_v2(t, ref, u, w, bits, word);
-        *frame = READ_ONCE(((union grant_entry_v2 *)entry_at(t, ref))->full_page.frame);
-        return ok;
-    }
-    struct grant_entry_v1 *e = entry_at(t, ref);
-    u32 *entry = (u32 *)(void *)e, old = READ_ONCE(*entry);
+    if (unlikely(t->version != 1))
+        return show_v2(t, ref, count, w, bits);
+    struct grant_entry_v1 *e =
+        (struct grant_entry_v1 *)t->page[ref / GRANT_V1_ENTRIES] + ref % GRANT_V1_ENTRIES;
+    u32 *first = (u32 *)(void *)e, old = READ_ONCE(*first);
     do {
         if (!grants(old, w))
-            return false;
-    } while (!__atomic_compare_exchange_n(entry, &old, old | bits, false, __ATOMIC_SEQ_CST,
+            return (struct shown){0};
+    } while (!__atomic_compare_exchange_n(first, &old, old | bits, false, __ATOMIC_SEQ_CST,
                                           __ATOMIC_RELAXED));
-    *word = old;
-    *frame = READ_ONCE(e->frame);
-    return true;
-}
-
-// The references of a use of frame n that is to be counted in u.
-static inline s16 take_frame(struct domain *d, struct grant_use *u, dom_id_t user, bool write,
-                             bool first, u64 n)
-{
-    if (first) {
-        if (!frame_get(MFN(n), d))
-            return GNTST_bad_page;
-        u->frame = (u32)n;
-        u->user = user.v;
-    }
-    if (write && !u->writers && frame_get_writable(MFN(u->frame)) != 0) {
-        if (first)
-            frame_put(MFN(u->frame));
-        return GNTST_general_error;
-    }
-    d->grant->in_use += first;
-    return GNTST_okay;
+    return (struct shown){READ_ONCE(e->frame), old & ~(u32)GTF_sub_page};
 }
 
 static void narrow(const struct grant_table *t, u32 ref, struct grant_access *a)
 {
     const union grant_entry_v2 *e = entry_at(t, ref);
     a->start = READ_ONCE(e->sub_page.page_off);
-    a->end = MIN(a->start + READ_ONCE(e->sub_page.length), (u32)PAGE_SIZE);
+    a->end = (u16)MIN((u32)a->start + READ_ONCE(e->sub_page.length), (u32)PAGE_SIZE);
 }
 
-static inline s16 begin(struct domain *d, u32 entries, dom_id_t user, bool write, struct wanted w,
-                        struct grant_access *a)
+static inline struct wanted wanted(dom_id_t user, bool write, bool whole)
 {
-    struct grant_table *t = d->grant;
-    u32 word;
-    u64 n;
+    return (struct wanted){0xffff0000 | GTF_type_mask | (u32)write * GTF_readonly |
+                               (whole ? GTF_sub_page : 0),
+                           (u32)user.v << 16 | GTF_permit_access};
+}
+
+static inline u64 one_use(bool write)
+{
+    return (u64)1 << (write ? 32 : 0); // of the readers or the writers
+}
+
+ALWAYS_INLINE s16 begin(const struct domain *d, struct grant_table *t, u32 entries, dom_id_t user,
+                        bool write, struct wanted w, struct grant_access *a)
+{
     if (a->ref >= entries)
         return GNTST_bad_gntref;
     u32 ref = (u32)guest_index(a->ref, entries);
     struct grant_use *u = use_at(t, ref);
     if (unlikely(!u))
         return GNTST_no_space;
-    bool first = !in_use(u);
-    if ((!first && u->user != user.v) ||
-        !show(t, ref, u, w, write ? SHOWN : GTF_reading, &word, &n))
+    u64 count = u->count;
+    if (count && u->user != user.v)
         return GNTST_general_error;
-    s16 status = take_frame(d, u, user, write, first, n);
-    if (unlikely(status != GNTST_okay)) {
-        hide(t, ref, u);
-        return status;
+    struct shown s = show(t, ref, count, w, (u16)(GTF_reading | (u32)write * GTF_writing));
+    if (unlikely(!s.word))
+        return GNTST_general_error;
+    mfn_t m = MFN(count ? u->frame : s.frame);
+    if (!count && !frame_get(m, d)) {
+        hide(t, ref, 0);
+        return GNTST_bad_page;
     }
-    *(write ? &u->writers : &u->readers) += 1;
-    a->frame = MFN(u->frame);
+    if (write && !(count >> 32) && frame_get_writable(m) != 0) {
+        if (!count)
+            frame_put(m);
+        hide(t, ref, count);
+        return GNTST_general_error;
+    }
+    u->frame = (u32)m.v;
+    u->user = user.v;
+    u->count = count + one_use(write);
+    t->in_use += !count;
+    a->frame = m;
     a->start = 0;
     a->end = PAGE_SIZE;
-    if (unlikely(t->version == 2 && word & GTF_sub_page))
+    if (unlikely(s.word & GTF_sub_page))
         narrow(t, ref, a);
     return GNTST_okay;
 }
 
-void grant_uses_begin(struct domain *d, dom_id_t user, bool write, bool whole,
-                      struct grant_access *a, u32 count)
+s16 grant_use_begin(struct domain *d, dom_id_t user, bool write, u32 ref, mfn_t *frame)
 {
-    struct wanted w = {0xffff0000 | GTF_type_mask | (write ? GTF_readonly : 0) |
-                           (whole ? GTF_sub_page : 0),
-                       (u32)user.v << 16 | GTF_permit_access};
-    spin_lock(&d->grant->lock);
-    u32 entries = table_entries(d->grant);
-    for (u32 i = 0; i < count; i++)
-        a[i].status = begin(d, entries, user, write, w, &a[i]);
-    spin_unlock(&d->grant->lock);
+    struct grant_access a = {.ref = ref};
+    s16 status =
+        begin(d, d->grant, table_entries(d->grant), user, write, wanted(user, write, true), &a);
+    *frame = a.frame;
+    return status;
 }
 
-__attribute__((always_inline)) static inline void end(struct grant_table *t, u32 ref, bool write)
+void grant_uses_begin(struct domain *d, dom_id_t user, bool write, const struct gnttab_copy_ptr *at,
+                      struct grant_access *a, u32 count)
+{
+    struct wanted w = wanted(user, write, false);
+    struct grant_table *t = d->grant;
+    spin_lock(&t->lock);
+    u32 entries = table_entries(t);
+    for (const struct grant_access *all = a + count; a < all; a++) {
+        a->ref = at->u.ref;
+        a->status = begin(d, t, entries, user, write, w, a);
+        at = (const void *)((const u8 *)at + sizeof(struct gnttab_copy));
+    }
+    spin_unlock(&t->lock);
+}
+
+ALWAYS_INLINE void end(struct grant_table *t, u32 ref, bool write)
 {
     struct grant_use *u = &t->use[ref / GRANT_USES][ref % GRANT_USES];
     mfn_t m = MFN(u->frame);
-    *(write ? &u->writers : &u->readers) -= 1;
-    if (write && !u->writers)
+    u64 count = u->count -= one_use(write);
+    if (write && !(count >> 32))
         frame_put_type(m);
-    if (!in_use(u)) {
+    if (!count) {
         frame_put(m);
         t->in_use--;
     }
-    hide(t, ref, u);
+    hide(t, ref, count);
 }
 
 void grant_use_end(struct domain *d, u32 ref, bool write)
@@ -195,17 +213,18 @@ void grant_use_end(struct domain *d, u32 ref, bool write)
 
 void grant_uses_end(struct domain *d, bool write, const struct grant_access *a, u32 count)
 {
-    spin_lock(&d->grant->lock);
+    struct grant_table *t = d->grant;
+    spin_lock(&t->lock);
     for (u32 i = 0; i < count; i++)
         if (a[i].status == GNTST_okay)
-            end(d->grant, a[i].ref, write);
-    spin_unlock(&d->grant->lock);
+            end(t, a[i].ref, write);
+    spin_unlock(&t->lock);
 }
 
 static bool ref_in_use(struct grant_table *t, u32 ref)
 {
     const struct grant_use *page = t->use[ref / GRANT_USES];
-    return page && in_use(&page[ref % GRANT_USES]);
+    return page && page[ref % GRANT_USES].count;
 }
 
 static s16 swap(struct grant_table *t, u32 a, u32 b)
@@ -274,6 +293,6 @@ void grant_visit_uses(struct domain *d, void (*fn)(void *ctx, const struct grant
     struct grant_table *t = d->grant;
     for (u32 i = 0; t && i < t->frames_max * (GRANT_V1_ENTRIES / GRANT_USES); i++)
         for (u32 k = 0; t->use[i] && k < GRANT_USES; k++)
-            if (in_use(&t->use[i][k]))
+            if (t->use[i][k].count)
                 fn(ctx, &t->use[i][k]);
 }

@@ -114,53 +114,27 @@ static long get_version(struct vcpu *cur, void *arg)
 
 enum { ELEMENT_MAX = 40 }; // bytes
 
-// Neighbours of one granting domain and with the same flags go together.
 static void map(struct vcpu *cur, void *elements, u32 count)
 {
-    struct gnttab_map_grant_ref *a = elements;
-    for (u32 i = 0, end; i < count; i = end) {
-        for (end = i + 1; end < count && a[end].dom == a[i].dom && a[end].flags == a[i].flags;
-             end++)
-            ;
-        struct domain *d = a[i].dom == DOMID_SELF ? NULL : domain_get(DOM_ID(a[i].dom), cur->dom);
-        if (d) {
-            grant_map(cur, d, &a[i], end - i);
-            domain_put(d);
-            continue;
-        }
-        for (u32 k = i; k < end; k++)
-            a[k].status = GNTST_bad_domain;
-    }
+    grant_map(cur, elements, count);
 }
 
 static void unmap(struct vcpu *cur, void *elements, u32 count)
 {
-    struct gnttab_unmap_grant_ref *a = elements;
-    struct grant_unmap u[GRANT_BATCH];
-    for (u32 i = 0; i < count; i++) {
-        u[i].host_addr = a[i].host_addr;
-        u[i].bus_addr = a[i].dev_bus_addr;
-        u[i].handle = a[i].handle;
-        u[i].replace = 0;
-    }
-    grant_unmap(cur, u, count);
-    for (u32 i = 0; i < count; i++)
-        a[i].status = u[i].status;
+    grant_unmap(cur, elements, count, false);
 }
+
+#define SAME(a, b)                                                \
+    STATIC_ASSERT(offsetof(struct gnttab_unmap_and_replace, a) == \
+                  offsetof(struct gnttab_unmap_grant_ref, b))
+SAME(host_addr, host_addr);
+SAME(new_addr, dev_bus_addr);
+SAME(handle, handle);
+SAME(status, status);
 
 static void replace(struct vcpu *cur, void *elements, u32 count)
 {
-    struct gnttab_unmap_and_replace *a = elements;
-    struct grant_unmap u[GRANT_BATCH];
-    for (u32 i = 0; i < count; i++) {
-        u[i].host_addr = a[i].host_addr;
-        u[i].bus_addr = 0;
-        u[i].handle = a[i].handle;
-        u[i].replace = a[i].new_addr;
-    }
-    grant_unmap(cur, u, count);
-    for (u32 i = 0; i < count; i++)
-        a[i].status = u[i].status;
+    grant_unmap(cur, elements, count, true);
 }
 
 static void copy(struct vcpu *cur, void *elements, u32 count)
@@ -240,23 +214,25 @@ const struct hc_batch_op hc_grant_batch_ops[] = {
 // clang-format on
 
 // What is left goes on from its place in the array.
-static long run_batches(struct vcpu *cur, const struct hc_batch_op *op, u64 arg, u32 count)
+static long run_batches(struct vcpu *cur, const struct hc_batch_op *op, u64 at, u32 count)
 {
     u8 buf[GRANT_BATCH * ELEMENT_MAX] ALIGNED(16);
-    for (u32 done = 0, n; done < count; done += n) {
-        n = MIN(count - done, (u32)GRANT_BATCH);
-        guest_ptr at = guest_ptr_add(GUEST_PTR(arg), (u64)done * op->size);
-        ASSERT(op->size <= ELEMENT_MAX);
-        if (done && preempt_wanted()) {
-            hc_set_arg(cur, 1, at.v);
-            hc_set_arg(cur, 2, count - done);
-            return -ERESTART_HC;
-        }
-        if (guest_copy_in(buf, at, (u64)n * op->size))
+    ASSERT(op->size <= ELEMENT_MAX);
+    while (count) {
+        u32 n = MIN(count, (u32)GRANT_BATCH);
+        u64 bytes = (u64)n * op->size;
+        if (guest_copy_in(buf, GUEST_PTR(at), bytes))
             return -EFAULT;
         op->run(cur, buf, n);
-        if (guest_copy_out(at, buf, (u64)n * op->size))
+        if (guest_copy_out(GUEST_PTR(at), buf, bytes))
             return -EFAULT;
+        at += bytes;
+        count -= n;
+        if (count && preempt_wanted()) {
+            hc_set_arg(cur, 1, at);
+            hc_set_arg(cur, 2, count);
+            return -ERESTART_HC;
+        }
     }
     return 0;
 }

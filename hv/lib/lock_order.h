@@ -8,8 +8,7 @@ enum lock_order {
     LOCK_DOMAIN = 20,    // life cycle of one domain: pause counts, vCPU creation, reservations
     LOCK_PHYSDEV = 30,   // PIRQ and MSI tables
     LOCK_GRANT = 40,     // one domain's grant table
-    LOCK_MAPTRACK = 42,  // one domain's handles of grants it has mapped
-    LOCK_MMU = 50,       // one domain's page tables and frame types
+    LOCK_MMU = 50,       // one domain's page tables, frame types, handles of grants it has mapped
     LOCK_EVTCHN = 60,    // one domain's port table
     LOCK_FIFO = 65,      // one vCPU's FIFO queues
     LOCK_IO_RANGES = 66, // what I/O one domain has been granted

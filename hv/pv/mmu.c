@@ -534,25 +534,23 @@ int mmu_cmpxchg_l1(struct domain *d, maddr_t where, u64 *old, u64 val, bool *swa
 
 // --- mappings of grants ---
 
-// An entry of a validated L1 table of d's; NULL: the address is none.
-static inline u64 *l1_entry_at(const struct domain *d, maddr_t where)
+// Is that an entry of a validated L1 table of d's?
+static inline bool is_l1_entry(const struct domain *d, maddr_t where)
 {
     mfn_t m = maddr_to_mfn(where);
     if (where.v % 8 || !mfn_valid(m))
-        return NULL;
+        return false;
     const struct frame *f = frame_of(MFN(guest_index(m.v, frame_count)));
     u64 is = (u64)FT_L1 << FT_SHIFT | FT_VALIDATED, mask = (u64)7 << FT_SHIFT | FT_VALIDATED;
-    bool ok = (READ_ONCE(f->type) & mask) == is && f->owner == frame_owner_id(d);
-    return ok ? maddr_virt(where) : NULL;
+    return (READ_ONCE(f->type) & mask) == is && f->owner == frame_owner_id(d);
 }
 
 int mmu_map_grant(struct domain *d, maddr_t where, u64 pte)
 {
-    u64 *p = l1_entry_at(d, where);
-    if (!p || (pte & PTE_W && frame_get_writable(pte_mfn(pte)) != 0))
+    if (!is_l1_entry(d, where) || (pte & PTE_W && frame_get_writable(pte_mfn(pte)) != 0))
         return -EINVAL;
     frame_hold(pte_mfn(pte));
-    u64 old = __atomic_exchange_n(p, pte, __ATOMIC_ACQ_REL);
+    u64 old = __atomic_exchange_n((u64 *)maddr_virt(where), pte, __ATOMIC_ACQ_REL);
     if (unlikely(old & PTE_P))
         put_leaf(d, old);
     return 0;
@@ -560,12 +558,14 @@ int mmu_map_grant(struct domain *d, maddr_t where, u64 pte)
 
 int mmu_unmap_grant(struct domain *d, maddr_t where, u64 pte, maddr_t with)
 {
-    u64 use = PTE_ADDR | PTE_P | PTE_W, val = 0;
-    u64 *p = l1_entry_at(d, where), *q = with.v ? l1_entry_at(d, with) : NULL;
-    if (!p || p == q || (with.v && !q) || (READ_ONCE(*p) ^ pte) & use)
+    u64 use = PTE_ADDR | PTE_P | PTE_W, val = 0, *p = maddr_virt(where);
+    if (!is_l1_entry(d, where) || (READ_ONCE(*p) ^ pte) & use)
         return -EINVAL;
-    if (q)
-        val = __atomic_exchange_n(q, 0, __ATOMIC_ACQ_REL); // with what it uses
+    if (unlikely(with.v)) {
+        if (with.v == where.v || !is_l1_entry(d, with))
+            return -EINVAL;
+        val = __atomic_exchange_n((u64 *)maddr_virt(with), 0, __ATOMIC_ACQ_REL); // and what it uses
+    }
     __atomic_exchange_n(p, val, __ATOMIC_ACQ_REL);
     if (pte & PTE_W)
         frame_put_type(pte_mfn(pte)); // not the last one: the grant is in use still

@@ -129,7 +129,7 @@ static int setup(void **state)
     memset(frame_table, 0, FRAMES * sizeof(struct frame));
     memset(slot, 0, sizeof(slot));
     granter = (struct domain){.id = {1}, .refs = 1};
-    mapper = (struct domain){.id = {2}, .refs = 1};
+    mapper = (struct domain){.id = {2}, .refs = 1, .mmu_lock = SPINLOCK_INIT(LOCK_MMU)};
     for (u64 i = DATA; i < FRAMES; i++) {
         frame_of(MFN(i))->count = 1 | FRAME_ALLOCATED;
         frame_of(MFN(i))->owner = frame_owner_id(i < 40 ? &granter : &mapper);
@@ -174,18 +174,19 @@ static u16 shown(u32 ref)
 
 static s16 map(u32 ref, u32 flags, u64 where, u32 *handle)
 {
-    struct gnttab_map_grant_ref op = {.host_addr = where * 8, .flags = flags, .ref = ref};
-    grant_map(&vcpu, &granter, &op, 1);
+    struct gnttab_map_grant_ref op = {
+        .host_addr = where * 8, .flags = flags, .ref = ref, .dom = granter.id.v};
+    grant_map(&vcpu, &op, 1);
     *handle = op.handle;
     return op.status;
 }
 
 static s16 unmap(u64 where, u64 bus, u32 handle, u64 with)
 {
-    struct grant_unmap u = {
-        .host_addr = where * 8, .bus_addr = bus, .replace = with * 8, .handle = handle};
-    grant_unmap(&vcpu, &u, 1);
-    return u.status;
+    struct gnttab_unmap_grant_ref op = {
+        .host_addr = where * 8, .dev_bus_addr = with ? with * 8 : bus, .handle = handle};
+    grant_unmap(&vcpu, &op, 1, with != 0);
+    return op.status;
 }
 
 // --- cases ---
