@@ -29,8 +29,12 @@ static void guest(void)
     stage = 1;
     CHECK_RC(evtchn_send(port), 0);
     for (unsigned int i = 1; i <= ROUNDS; i++) { // ping pong
-        while (event_count[port] < i)
-            hc_sched_op(SCHEDOP_block, NULL);
+        events_disable(); // else one that comes before the block is slept through
+        while (event_count[port] < i) {
+            hc_sched_op(SCHEDOP_block, NULL); // unmasks and sleeps
+            events_disable();
+        }
+        events_enable();
         CHECK_RC(evtchn_send(port), 0);
     }
     while (stage != 2)
