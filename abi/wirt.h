@@ -22,21 +22,21 @@
 #define WIRT_WARP_MAX_US         1000000 /* of all three warp times */
 
 struct wirt_sched_bvt {
-    uint32_t mcu_advance;        /* virtual time that running costs; 2560 / weight */
-    uint32_t warpback;           /* 0 or 1: its vCPUs warp */
-    uint64_t warp_us;            /* how much earlier they come then, in virtual us */
-    uint64_t warp_limit_us;      /* longest time run under warp, 0: no limit */
-    uint64_t unwarp_us;          /* after that no warp for so long */
+    uint32_t mcu_advance;   /* virtual time that running costs; 2560 / weight */
+    uint32_t warpback;      /* 0 or 1: its vCPUs warp */
+    uint64_t warp_us;       /* how much earlier they come then, in virtual us */
+    uint64_t warp_limit_us; /* longest time run under warp, 0: no limit */
+    uint64_t unwarp_us;     /* after that no warp for so long */
 };
 
 struct wirt_sched_vcpu {
-    uint32_t vcpu;               /* IN */
+    uint32_t vcpu; /* IN */
     uint32_t cpu;
-    uint32_t warped;             /* 0 or 1 */
+    uint32_t warped; /* 0 or 1 */
     uint32_t pad;
-    int64_t avt_ns, evt_ns;      /* actual and effective virtual time */
-    int64_t svt_ns;              /* the latest time of its pool's queues */
-    uint64_t ran_ns;             /* real time on CPUs */
+    int64_t avt_ns, evt_ns; /* actual and effective virtual time */
+    int64_t svt_ns;         /* the latest time of its pool's queues */
+    uint64_t ran_ns;        /* real time on CPUs */
 };
 
 #endif

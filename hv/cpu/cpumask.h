@@ -55,8 +55,8 @@ static inline u32 cpumask_first(const struct cpumask *m)
     return CPUS_MAX;
 }
 
-#define for_each_cpu_in(m, i)                 \
-    for (u32 i = 0; i < cpu_count; i++)       \
+#define for_each_cpu_in(m, i)           \
+    for (u32 i = 0; i < cpu_count; i++) \
         if (cpumask_test((m), i))
 
 #endif

@@ -8,9 +8,8 @@
 #include "sched/pool.h"
 #include "sched/sched.h"
 
-STATIC_ASSERT(sizeof(struct wirt_sched_vcpu) <=
-              sizeof(((struct xen_domctl *)0)->u.pad) -
-                  offsetof(struct xen_domctl_scheduler_op, u));
+STATIC_ASSERT(sizeof(struct wirt_sched_vcpu) <= sizeof(((struct xen_domctl *)0)->u.pad) -
+                                                    offsetof(struct xen_domctl_scheduler_op, u));
 
 enum { NS_PER_US = 1000, MCU_UNIT = WIRT_MCU_ADVANCE_DEFAULT };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A cap is a budget of running time for each period of 10 ms. The periods are counted when somebody
-// looks; a timer runs only while a vCPU waits for the next one. What several vCPUs overdraw together
-// is missing in the next period, so the sum is right.
+// looks; a timer runs only while a vCPU waits for the next one. What several vCPUs overdraw
+// together is missing in the next period, so the sum is right.
 #include "sched/cap.h"
 #include "sched/sched.h"
 

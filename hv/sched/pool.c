@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// CPU pools (sched/pool.h). A CPU is in its pool's mask only while its queue is the pool's: it comes
-// into the mask last and leaves it first, so who sees it there with the queue's lock held may queue.
+// CPU pools (sched/pool.h). A CPU is in its pool's mask only while its queue is the pool's: it
+// comes into the mask last and leaves it first, so who sees it there with the queue's lock held may
+// queue.
 #include "sched/pool.h"
 #include "abi/errno.h"
 #include "cpu/irq.h"
@@ -134,8 +135,7 @@ int pool_destroy(u32 id)
     struct sched_pool *p = find(id);
     int rc = !p ? -ENOENT : id == 0 || p->domains ? -EBUSY : 0;
     if (rc == 0) {
-        for_each_cpu_in (&p->cpus, i)
-            rc |= take_cpu(p, i); // cannot fail: no domain
+        for_each_cpu_in(&p->cpus, i) rc |= take_cpu(p, i); // cannot fail: no domain
         p->policy = NULL;
     }
     spin_unlock(&lock);
@@ -166,11 +166,11 @@ int pool_add_cpu(u32 id, u32 cpu)
     struct cpumask m = free_cpus();
     if (cpu == (u32)POOL_ANY && !cpumask_empty(&m))
         cpu = cpumask_first(&m);
-    int rc = !p                         ? -ENOENT
-             : cpu == (u32)POOL_ANY     ? -ENODEV
-             : cpu >= cpu_count         ? -EINVAL
-             : !cpumask_test(&m, cpu)   ? -ENODEV
-                                        : 0;
+    int rc = !p                       ? -ENOENT
+             : cpu == (u32)POOL_ANY   ? -ENODEV
+             : cpu >= cpu_count       ? -EINVAL
+             : !cpumask_test(&m, cpu) ? -ENODEV
+                                      : 0;
     if (rc == 0)
         give_cpu(p, cpu);
     spin_unlock(&lock);
@@ -182,8 +182,7 @@ int pool_remove_cpu(u32 id, u32 cpu)
     spin_lock(&lock);
     struct sched_pool *p = find(id);
     if (p && cpu == (u32)POOL_ANY)
-        for_each_cpu_in (&p->cpus, i)
-            cpu = i;
+        for_each_cpu_in(&p->cpus, i) cpu = i;
     int rc = !p                             ? -ENOENT
              : cpu == (u32)POOL_ANY         ? -ENODEV
              : cpu >= cpu_count             ? -EINVAL

@@ -369,17 +369,21 @@ static bool pull(u32 self, s64 limit)
     return false;
 }
 
-// A vCPU that waits here would be served much sooner by another CPU: that CPU is told.
-static void hand_over(const struct sched_queue *q, u32 self)
+// A vCPU that waits here would be served much sooner by another CPU: that CPU is told. No lock.
+static void hand_over(u32 self, s64 first, u64 now)
 {
-    s64 first = q->first + q->pool->policy->margin;
-    for (u32 n = 1; n < cpu_count; n++) {
-        struct sched_queue *other = &queues[(self + n) % cpu_count];
-        const struct sched_entity *e = READ_ONCE(other->running);
-        if (e && __atomic_load_n(&other->pool, __ATOMIC_RELAXED) == q->pool &&
-            READ_ONCE(e->key) > first) {
+    const struct sched_pool *pool = __atomic_load_n(&queues[self].pool, __ATOMIC_RELAXED);
+    for (u32 n = 1; n < cpu_count && pool; n++) {
+        u32 i = (self + n) % cpu_count;
+        struct sched_queue *other = &queues[i];
+        spin_lock(&other->lock);
+        account(other, now); // one that runs alone is not charged otherwise
+        bool ahead = other->pool == pool && other->running &&
+                     other->running->key - pool->policy->margin > first;
+        spin_unlock(&other->lock);
+        if (ahead) {
             WRITE_ONCE(other->pull, true);
-            smp_raise((self + n) % cpu_count, SOFTIRQ_SCHED);
+            smp_raise(i, SOFTIRQ_SCHED);
             return;
         }
     }
@@ -499,7 +503,7 @@ void schedule(void)
     account(q, now);
     if (q->pool && q->pool->policy->refresh && q->pool->policy->refresh(q, now))
         sched_sort(q);
-    bool slice_over = now >= q->slice_end, stays = prev && may_stay(q, prev, now), moves = false;
+    bool over = now >= q->slice_end, stays = prev && may_stay(q, prev, now), moves = false;
     if (stays && goes_on(q, &prev->sched, now)) {
         set_slice(q, now);
         spin_unlock(&q->lock);
@@ -511,7 +515,7 @@ void schedule(void)
     next = take_first(q, now);
     if (next)
         enter(q, next, now);
-    bool waits = q->head;
+    s64 first = q->first;
     spin_unlock(&q->lock);
     TRACE(TRC_SCHED_SWITCH, trace_dom(prev), trace_vcpu(prev), trace_dom(next), trace_vcpu(next));
     cpu_info()->current = next;
@@ -520,8 +524,8 @@ void schedule(void)
         if (cpumask_test(&idle, self))
             cpumask_clear(&idle, self);
         pv_load(next);
-        if (stays && !offer(prev) && slice_over && waits)
-            hand_over(q, self);
+        if (stays && !offer(prev) && over)
+            hand_over(self, first, now);
     } else {
         if (q->slice.armed)
             timer_stop(&q->slice);
