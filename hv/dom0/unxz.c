@@ -429,7 +429,7 @@ static void lzma_alone(struct unxz *x, u64 unpacked)
     result = stretch(x, &io, x->end);
     x->out = io.out;
     if (result == LZMA_FULL && io.out == io.out_end) {
-        if (unpacked != UNKNOWN && lzma_finish(&x->lzma, &io))
+        if (unpacked != UNKNOWN && lzma_finish(&x->lzma, &io) && io.in <= io.in_end)
             return;
         result = lzma_marker(&x->lzma, &io);
     }
