@@ -39,7 +39,7 @@ $(BUILD)/gen/cpu/offsets.h: hv/cpu/offsets.c Makefile
 
 # What guests' work passes through, and the unpacking of dom0's kernel, is made fast; the rest small.
 FAST := hv/cpu/traps.c hv/cpu/time.c hv/dom/domain.c hv/dom/evtchn%.c hv/dom/grant_use.c \
-    hv/dom/grant_map.c hv/dom/grant_copy.c hv/dom0/crc.c hv/dom0/lzma.c hv/dom0/unxz.c \
+    hv/dom/grant_map.c hv/dom/grant_copy.c hv/dom0/crc.c \
     hv/dom0/x86_filter.c hv/hc/event.c hv/hc/grant.c hv/hc/guest_access.c hv/hc/mmu.c hv/hc/op.c \
     hv/hc/pv.c hv/hc/sched.c hv/hc/table.c hv/hc/vcpu.c hv/lib/string.c hv/mm/alloc.c \
     hv/mm/tlb.c hv/pv/cpuid.c hv/pv/emulate.c hv/pv/mmu.c hv/pv/ptwrite.c hv/pv/traps.c \

@@ -5,8 +5,5 @@
 
 UNPACK_LIBS := $(foreach l,libzstd libz,$(shell $(CC) -print-file-name=$(l).a))
 
-# The decoder needs every register, and calls nothing that could want a back trace.
-$(BUILD)/hv/dom0/lzma.o: HV_CFLAGS += -fomit-frame-pointer
-
 # For tests: the decoder and what it is made of.
-UNXZ_SOURCES := $(addprefix hv/dom0/,unxz.c lzma.c x86_filter.c crc.c)
+UNXZ_SOURCES := $(addprefix hv/dom0/,unxz.c lzma.c lzma_symbols.S x86_filter.c crc.c)

@@ -13,6 +13,43 @@
 #ifndef WIRT_DOM0_LZMA_H
 #define WIRT_DOM0_LZMA_H
 
+// Offsets into the structures below, for lzma_symbols.S.
+#define AT_OUT           0
+#define AT_IN            8
+#define AT_RANGE         16
+#define AT_CODE          24
+#define AT_STATE         32
+#define AT_WINDOW        40
+#define AT_COPY_END      48
+#define AT_LITERAL_STEP  56
+#define AT_MASKS         64
+#define AT_REP           72
+#define AT_DICTIONARY    88
+#define AT_REVERSED      92
+#define AT_BASE          156
+#define AT_STATES        416
+#define AT_STATE_MATCHED (AT_STATES + 7 * 104)
+#define AT_SLOT          (AT_STATES + 12 * 104)
+#define AT_DISTANCE      (AT_SLOT + 512)
+#define AT_ALIGN         (AT_DISTANCE + 256)
+#define AT_LENGTHS       (AT_ALIGN + 32)
+#define AT_REP_LENGTHS   (AT_LENGTHS + 1028)
+#define AT_LITERALS      (AT_REP_LENGTHS + 1028)
+#define AT_IS_REP0_LONG  32 // struct lzma_state
+#define AT_IS_REP        64
+#define AT_IS_REP0       66
+#define AT_IS_REP1       68
+#define AT_IS_REP2       70
+#define AT_NEXT_LITERAL  72
+#define AT_NEXT_MATCH    80
+#define AT_NEXT_REP      88
+#define AT_NEXT_SINGLE   96
+#define AT_CHOICE2       2 // struct lzma_lengths
+#define AT_LOW           4
+#define AT_MID           260
+#define AT_HIGH          516
+
+#ifndef __ASSEMBLER__
 #include "lib/compiler.h"
 
 enum {
@@ -29,28 +66,35 @@ struct lzma_lengths {
     u16 low[LZMA_POSITIONS][8], mid[LZMA_POSITIONS][8], high[256];
 };
 
-// What kinds of symbols came last: their probabilities and where each kind leads.
+// What kinds of symbols came last: their probabilities and where each kind leads. From the eighth
+// on the symbol before was no literal.
 struct lzma_state {
     u16 is_match[LZMA_POSITIONS], is_rep0_long[LZMA_POSITIONS];
     u16 is_rep, is_rep0, is_rep1, is_rep2;
-    u32 matched_literal; // whether the symbol before was no literal
     struct lzma_state *literal, *match, *rep, *single;
 };
 
+struct lzma_coder {
+    const u8 *in;
+    u64 range, code;
+};
+
 struct lzma {
-    u32 literal_row[256]; // by the byte before: where its literal probabilities begin
+    u8 *out; // of the stretch at hand, as coder.in
+    struct lzma_coder coder;
+    struct lzma_state *state;
+    const u8 *window; // the first byte that a match may be copied from
+    u8 *copy_end;     // matches from here on are copied carefully
+    u64 literal_step; // bytes from one literal tree to the next, by the lowest bit of its number
+    u64 masks;        // of position and byte before (<< 8) for literals; | of position for others
+    u32 rep[4];       // the last distances, less 1
+    u32 dictionary_bytes;
+    u8 reversed[64]; // the bits behind the leading 1 in reverse order
+    u32 base[64];    // by slot: the smallest distance
     struct lzma_state states[LZMA_STATES];
     u16 slot[4][64], distance[128], align[16];
     struct lzma_lengths lengths, rep_lengths;
     u16 literals[LZMA_LITERALS];
-    struct lzma_state *state;
-    u32 rep[4];
-    u32 range, code;
-    u32 pos_mask, literal_pos_mask, literal_pos_step;
-    u32 dictionary_bytes;
-    const u8 *window; // the first byte that a match may be copied from
-    u8 *copy_end;     // matches from here on are copied carefully
-    u8 reversed[64];  // the bits behind the leading 1 in reverse order
 };
 
 struct lzma_io {
@@ -78,5 +122,12 @@ NODISCARD enum lzma_result lzma_run(struct lzma *l, struct lzma_io *io);
 NODISCARD enum lzma_result lzma_marker(struct lzma *l, struct lzma_io *io);
 // Whether the stretch may end at io->in.
 NODISCARD bool lzma_finish(struct lzma *l, struct lzma_io *io);
+
+// Decodes `n` symbols (below 2^47) from l->coder.in to l->out, of which there must be
+// LZMA_SYMBOL_BYTES and 273 bytes of room for each, and a byte before l->out unless the first
+// symbol is a new match. Returns 0, or earlier, with l->rep[0] and a length, when a match is not to
+// be copied: its distance is too far, or l->out is not below l->copy_end. In assembly.
+NODISCARD u32 lzma_symbols(struct lzma *l, u64 n);
+#endif
 
 #endif

@@ -14,6 +14,7 @@
 #include <lzma.h>
 
 #include "dom0/unxz.h"
+#include "fake/guarded.h"
 #include "tests/fuzz/replay.h"
 
 enum { OUT_MAX = 1 << 18, IN_MAX = 1 << 16, MEMORY_MAX = 256 << 20 };
@@ -47,7 +48,8 @@ static bool reference(bool alone, const u8 *src, u64 len, u8 *dst, u64 *out_len,
 static void compare(bool alone, const u8 *src, u64 len)
 {
     static u8 want[OUT_MAX];
-    u8 *got = malloc(OUT_MAX), *copy = malloc(len ? len : 1), *work = malloc(unxz_work_bytes);
+    u8 *got = guarded_alloc(OUT_MAX), *copy = guarded_alloc(len),
+       *work = guarded_alloc(unxz_work_bytes);
     u64 want_len, got_len;
     bool no_room, good = reference(alone, src, len, want, &want_len, &no_room);
     enum unxz_result result;
@@ -60,9 +62,9 @@ static void compare(bool alone, const u8 *src, u64 len)
     }
     if (result == UNXZ_DONE)
         check(good || no_room);
-    free(work);
-    free(copy);
-    free(got);
+    guarded_free(work, unxz_work_bytes);
+    guarded_free(copy, len);
+    guarded_free(got, OUT_MAX);
 }
 
 // A stream with one block and no check, whose index is right if the data is.

@@ -14,6 +14,7 @@
 
 #include "dom0/crc.h"
 #include "dom0/unxz.h"
+#include "fake/guarded.h"
 
 enum { PLAIN_BYTES = 150000, PACKED_MAX = 200000 };
 
@@ -158,15 +159,14 @@ static u64 pack_lzma(const struct form *f, const u8 *src, u64 len, bool known, u
 
 static enum unxz_result unpack(bool alone, const u8 *src, u64 len, u64 cap, u8 **dst, u64 *out_len)
 {
-    u8 *copy = malloc(len ? len : 1);
-    void *work = malloc(unxz_work_bytes);
+    u8 *copy = guarded_alloc(len), *work = guarded_alloc(unxz_work_bytes);
     enum unxz_result result;
 
-    *dst = malloc(cap ? cap : 1);
+    *dst = guarded_alloc(cap);
     memcpy(copy, src, len);
     result = (alone ? unlzma : unxz)(copy, len, *dst, cap, out_len, work);
-    free(work);
-    free(copy);
+    guarded_free(work, unxz_work_bytes);
+    guarded_free(copy, len);
     return result;
 }
 
@@ -176,7 +176,7 @@ static enum unxz_result outcome(bool alone, const u8 *src, u64 len, u64 cap)
     u8 *dst;
     enum unxz_result result = unpack(alone, src, len, cap, &dst, &out_len);
 
-    free(dst);
+    guarded_free(dst, cap);
     return result;
 }
 
@@ -189,7 +189,7 @@ static void expect_plain(bool alone, u64 len, u64 bytes, const char *row)
     if (result != UNXZ_DONE || out_len != bytes || memcmp(dst, plain, bytes) != 0)
         fail_msg("%s: result %d, %llu of %llu bytes", row, result, (unsigned long long)out_len,
                  (unsigned long long)bytes);
-    free(dst);
+    guarded_free(dst, bytes);
     if (bytes)
         assert_int_equal(outcome(alone, packed, len, bytes - 1), UNXZ_TOO_LONG);
 }
@@ -225,7 +225,7 @@ static void expect_like_reference(bool alone, const u8 *src, u64 len, const char
     if (good != (result == UNXZ_DONE) ||
         (good && (got_len != want_len || memcmp(dst, want, got_len) != 0)))
         fail_msg("%s: result %d, the reference says %d", row, result, good);
-    free(dst);
+    guarded_free(dst, PLAIN_BYTES);
 }
 
 // Tests
@@ -302,6 +302,26 @@ static void test_every_cut(void **state)
     }
 }
 
+// The longest matches fill the room to the last byte, and another symbol follows.
+static void test_room_ends_behind_a_match(void **state)
+{
+    enum { MATCH_MAX = 273 };
+
+    (void)state;
+    for (u32 n = 1; n < 6; n++) {
+        for (u64 more = 0; more < 3; more++) {
+            u64 bytes = more + n * MATCH_MAX;
+
+            fill_zeros(plain, bytes);
+            fill_random(plain + bytes, 50);
+            u64 len = pack_lzma(&forms[5], plain, bytes + 50, false, packed);
+            assert_int_equal(outcome(true, packed, len, bytes), UNXZ_TOO_LONG);
+            memcpy(packed + 5, &bytes, 8);
+            assert_int_equal(outcome(true, packed, len, bytes), UNXZ_CORRUPT);
+        }
+    }
+}
+
 // With a check almost all damage is found by it; without, the decoder itself has to bear it.
 static void test_damage(void **state)
 {
@@ -373,6 +393,7 @@ int main(void)
         cmocka_unit_test(test_bytes_behind_are_ignored),
         cmocka_unit_test(test_foreign),
         cmocka_unit_test(test_every_cut),
+        cmocka_unit_test(test_room_ends_behind_a_match),
         cmocka_unit_test(test_damage),
         cmocka_unit_test(test_damage_alone),
         cmocka_unit_test(test_crc),
