@@ -3,6 +3,7 @@
 // looks; a timer runs only while a vCPU waits for the next one. What several vCPUs overdraw
 // together is missing in the next period, so the sum is right.
 #include "sched/cap.h"
+#include "cpu/smp.h"
 #include "sched/sched.h"
 
 enum { PERIOD_NS = 10000000 };
@@ -25,8 +26,8 @@ static void catch_up(struct sched_share *s, u64 now)
 void cap_charge(struct sched_share *s, u64 ran, u64 now)
 {
     spin_lock(&s->cap_lock);
+    s->budget -= (s64)ran; // first: who is looked at late has not saved up what it used
     catch_up(s, now);
-    s->budget -= (s64)ran;
     spin_unlock(&s->cap_lock);
 }
 
@@ -59,8 +60,14 @@ void cap_init(struct domain *d)
 
 void cap_set(struct domain *d, u32 percent)
 {
+    struct sched_entity e;
+    struct vcpu *v;
+    for_each_vcpu (d, v)
+        sched_entity_of(v, &e); // what it has run so far is not charged
     spin_lock(&d->share.cap_lock);
     WRITE_ONCE(d->share.cap, percent);
     d->share.budget = MIN(d->share.budget, quota(&d->share));
     spin_unlock(&d->share.cap_lock);
+    for_each_vcpu (d, v) // one that has a CPU to itself is not looked at otherwise
+        smp_raise(READ_ONCE(v->cpu), SOFTIRQ_SCHED);
 }
