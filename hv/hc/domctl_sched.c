@@ -20,17 +20,18 @@ static long refuse(const struct domain *d, const char *what, u64 value, u64 from
     return -EINVAL;
 }
 
-// Credit's and Credit2's parameters are the same. cap: UINT16_MAX leaves it as it is.
-static long put_share(struct domain *d, const struct xen_domctl_sched_credit2 *p)
+// Credit's and Credit2's parameters are the same, but for Credit's way not to change the cap.
+static long put_share(struct domain *d, const struct xen_domctl_sched_credit2 *p, bool credit)
 {
     u32 most = d->vcpu_count * 100;
-    if (p->cap != UINT16_MAX && p->cap > most)
+    bool keep = credit && p->cap == UINT16_MAX;
+    if (!keep && p->cap > most)
         return refuse(d, "cap", p->cap, 0, most);
     if (p->weight) {
         WRITE_ONCE(d->share.weight, p->weight);
         WRITE_ONCE(d->share.advance, (u32)ADVANCE_MAX / p->weight);
     }
-    if (p->cap != UINT16_MAX)
+    if (!keep)
         cap_set(d, p->cap);
     return 0;
 }
@@ -117,7 +118,7 @@ long domctl_scheduler_op(struct vcpu *cur, struct domain *d, struct xen_domctl *
                                                          .cap = (u16)d->share.cap};
         return 0;
     case XEN_DOMCTL_SCHEDOP_putinfo:
-        return put_share(d, &a->u.credit2);
+        return put_share(d, &a->u.credit2, policy == &sched_credit);
     default:
         return -EINVAL;
     }
