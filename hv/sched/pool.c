@@ -133,11 +133,9 @@ int pool_destroy(u32 id)
 {
     spin_lock(&lock);
     struct sched_pool *p = find(id);
-    int rc = !p ? -ENOENT : id == 0 || p->domains ? -EBUSY : 0;
-    if (rc == 0) {
-        for_each_cpu_in(&p->cpus, i) rc |= take_cpu(p, i); // cannot fail: no domain
+    int rc = !p ? -ENOENT : p->domains || !cpumask_empty(&p->cpus) ? -EBUSY : 0;
+    if (rc == 0)
         p->policy = NULL;
-    }
     spin_unlock(&lock);
     return rc;
 }
@@ -225,10 +223,10 @@ int pool_set_times(u32 id, u64 slice, u64 allowance)
 
 int cpu_offline(u32 cpu)
 {
-    int rc = 0;
     if (cpu == 0 || cpu >= cpu_count)
         return -EINVAL;
     spin_lock(&lock);
+    int rc = cpumask_test(&offline, cpu) ? -EINVAL : 0;
     for (u32 i = 0; i < POOLS_MAX; i++)
         if (pools[i].policy && cpumask_test(&pools[i].cpus, cpu))
             rc = take_cpu(&pools[i], cpu);

@@ -19,7 +19,7 @@ void pool_leave(struct sched_pool *p);
 bool pool_info(u32 id, struct sched_pool *out);
 // Makes a pool without CPUs; *id may be POOL_ANY. -EEXIST, -EINVAL (policy or number), -ENOSPC.
 NODISCARD int pool_create(u32 *id, u32 policy);
-// Its CPUs become free. -ENOENT, -EBUSY.
+// -ENOENT, -EBUSY (it has domains or CPUs).
 NODISCARD int pool_destroy(u32 id);
 // Gives the pool a free CPU (POOL_ANY: some), takes one away. -ENOENT, -EINVAL, -ENODEV, -EBUSY.
 NODISCARD int pool_add_cpu(u32 id, u32 cpu);
@@ -31,7 +31,8 @@ NODISCARD int pool_move(struct domain *d, u32 id);
 // Slice and context-switch allowance, ns. -ENOENT.
 NODISCARD int pool_set_times(u32 id, u64 slice, u64 allowance);
 // Takes a CPU out of use: it idles, and serves its devices no more. Puts it back into pool 0.
-// -EINVAL: there is none, or it is CPU 0; -EBUSY: its pool's domains have no other; -EEXIST.
+// -EINVAL: there is none, it is CPU 0, or it is offline; -EBUSY: its pool's domains have no other;
+// -EEXIST: it is online.
 NODISCARD int cpu_offline(u32 cpu);
 NODISCARD int cpu_online(u32 cpu);
 bool cpu_is_offline(u32 cpu);
