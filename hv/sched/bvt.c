@@ -81,13 +81,15 @@ static void yield(struct sched_queue *q, struct sched_entity *e)
     }
 }
 
-// Until it is a slice ahead of the next.
+// Until it is a slice ahead of the next, or has used up its warp.
 static u64 slice_of(const struct sched_queue *q, const struct sched_entity *e,
                     const struct sched_entity *next)
 {
     u64 slice = READ_ONCE(q->pool->slice), unit = (u64)MAX(sched_virtual(e, 1u << 20), (s64)1);
     u64 behind = next->key > e->key ? (u64)(next->key - e->key) : 0;
-    return slice + MIN((u64)((unsigned __int128)behind << 20) / unit, LAG_SLICES * slice);
+    u64 limit = READ_ONCE(e->share->warp_limit), used = MIN(limit, e->warp_used);
+    slice += MIN((behind << 20) / unit, LAG_SLICES * slice);
+    return e->warped && limit ? MIN(slice, limit - used) : slice;
 }
 
 // The tools know it as Credit2, whose knobs have the same meaning (docs/scheduling.md).
