@@ -148,17 +148,17 @@ static bool offer(const struct vcpu *v)
 static void join(struct sched_queue *q, struct vcpu *v, u64 now, bool woken)
 {
     struct sched_entity *e = &v->sched;
+    account(q, now); // first: the newcomer's place depends on how far the running one is
     q->pool->policy->join(q, e, now, woken && e->policy == q->pool->policy);
     e->policy = q->pool->policy;
     sched_insert(q, e);
 }
 
 // Must the queue's CPU look at it at once because of e, which has come? q's lock.
-static bool wants_cpu(struct sched_queue *q, const struct sched_entity *e, u64 now)
+static bool wants_cpu(struct sched_queue *q, const struct sched_entity *e)
 {
     if (!q->running)
         return true;
-    account(q, now);
     bool sooner = e->key < q->running->key;
     q->preempt |= sooner;
     return sooner || !q->timed;
@@ -170,7 +170,7 @@ static void queue_up(struct sched_queue *q, struct vcpu *v, bool woken)
     u64 now = time_now();
     u32 cpu = v->cpu;
     join(q, v, now, woken);
-    bool busy = q->running, wants = wants_cpu(q, &v->sched, now);
+    bool busy = q->running, wants = wants_cpu(q, &v->sched);
     spin_unlock(&q->lock);
     if (wants)
         smp_raise(cpu, SOFTIRQ_SCHED);
@@ -220,6 +220,8 @@ void sched_vcpu_init(struct vcpu *v, u32 n, bool pinned)
     v->runstate.state_entry_time = time_now();
 }
 
+static void replace(struct vcpu *v, bool woken);
+
 void sched_clear(struct vcpu *v, u32 flags)
 {
     struct sched_queue *q = lock_queue(v);
@@ -230,12 +232,19 @@ void sched_clear(struct vcpu *v, u32 flags)
     }
     TRACE(TRC_SCHED_WAKE, trace_dom(v), trace_vcpu(v));
     set_runstate(v, RUNSTATE_runnable, time_now());
-    if (unlikely(!may_run(v, v->cpu))) { // it slept while its CPU was taken away
-        spin_unlock(&q->lock);
-        sched_replace(v);
+    struct cpumask may = sched_allowed(v);
+    u32 cpu = v->cpu;
+    if (unlikely(!cpumask_test(&v->soft, cpu)))
+        cpu = idle_in(&may, &v->soft);
+    if (likely(cpu == v->cpu && cpumask_test(&may, cpu))) {
+        queue_up(q, v, true);
         return;
     }
-    queue_up(q, v, true);
+    // A better CPU idles, or its own was taken away while it slept.
+    if (cpu < CPUS_MAX)
+        WRITE_ONCE(v->cpu, cpu);
+    spin_unlock(&q->lock);
+    replace(v, true);
 }
 
 void sched_set(struct vcpu *v, u32 flags)
@@ -271,7 +280,7 @@ void sched_kick(struct vcpu *v)
 
 // --- moving ---
 
-void sched_replace(struct vcpu *v)
+static void replace(struct vcpu *v, bool woken)
 {
     for (;;) {
         struct sched_queue *q = lock_queue(v);
@@ -287,13 +296,21 @@ void sched_replace(struct vcpu *v)
         if (v->sched.queued)
             sched_remove(q, &v->sched);
         if (here) {
-            queue_up(q, v, false);
+            queue_up(q, v, woken);
             return;
         }
         u32 to = idle_in(&may, &v->soft);
-        WRITE_ONCE(v->cpu, to < CPUS_MAX ? to : cpumask_first(&may));
+        if (to == CPUS_MAX)
+            to = cpumask_first(&may);
+        if (to < CPUS_MAX) // else it is changing its pool
+            WRITE_ONCE(v->cpu, to);
         spin_unlock(&q->lock);
     }
+}
+
+void sched_replace(struct vcpu *v)
+{
+    replace(v, false);
 }
 
 int sched_set_affinity(struct vcpu *v, const struct cpumask *hard, const struct cpumask *soft)
@@ -409,7 +426,8 @@ static bool goes_on(const struct sched_queue *q, const struct sched_entity *e, u
 {
     if (!q->head || now - e->dispatched < READ_ONCE(q->pool->allowance))
         return true;
-    if (now < q->slice_end && !q->preempt)
+    bool begins = !q->slice_end && e->dispatched; // it had the CPU to itself
+    if ((begins || now < q->slice_end) && !q->preempt)
         return true;
     return e->key < q->head->key || (e->key == q->head->key && now < q->slice_end);
 }
@@ -419,6 +437,7 @@ static void set_slice(struct sched_queue *q, u64 now)
 {
     struct sched_entity *e = q->running;
     u64 left = cap_left(e->share, now), at = left < UINT64_MAX ? now + left : UINT64_MAX;
+    q->preempt = q->preempt && q->head && q->head->key < e->key; // else it has gone elsewhere
     if (q->head) {
         u64 slice = q->pool->policy->slice_of(q, e, q->head);
         if (q->slice_end <= now)
@@ -495,8 +514,8 @@ void schedule(void)
     struct vcpu *prev = current_vcpu(), *next;
     if (unlikely(READ_ONCE(q->pull))) {
         WRITE_ONCE(q->pull, false);
-        if (q->pool && q->running)
-            pull(self, q->running->key - q->pool->policy->margin);
+        if (q->running)
+            pull(self, q->running->key - q->running->policy->margin);
     }
     u64 now = time_now();
     spin_lock(&q->lock);
@@ -512,7 +531,7 @@ void schedule(void)
     }
     if (prev)
         moves = leave(q, prev, stays, now);
-    next = take_first(q, now);
+    next = q->pool ? take_first(q, now) : NULL; // who waits for a CPU taken away will move
     if (next)
         enter(q, next, now);
     s64 first = q->first;
