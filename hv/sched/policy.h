@@ -105,11 +105,12 @@ void sched_insert(struct sched_queue *q, struct sched_entity *e);
 void sched_remove(struct sched_queue *q, struct sched_entity *e);
 void sched_sort(struct sched_queue *q);
 
-// Virtual ns that e's domain is charged for ns on one CPU: vCPUs that run share its weight.
+// Virtual ns that e's domain is charged for ns on one CPU: vCPUs that run share its weight, but
+// none weighs less than 1, so that virtual time lasts for a year of CPU time.
 static inline s64 sched_virtual(const struct sched_entity *e, u64 ns)
 {
     u64 rate = (u64)READ_ONCE(e->share->advance) * MAX(READ_ONCE(e->share->active), (u32)1);
-    return (s64)(u64)((unsigned __int128)ns * rate >> ADVANCE_SHIFT);
+    return (s64)(u64)((unsigned __int128)ns * MIN(rate, (u64)ADVANCE_MAX) >> ADVANCE_SHIFT);
 }
 
 #endif

@@ -170,12 +170,12 @@ static void queue_up(struct sched_queue *q, struct vcpu *v, bool woken)
     u64 now = time_now();
     u32 cpu = v->cpu;
     join(q, v, now, woken);
-    bool busy = q->running, wants = wants_cpu(q, &v->sched);
+    bool busy = q->running, timed = q->timed, wants = wants_cpu(q, &v->sched);
     spin_unlock(&q->lock);
-    if (wants)
+    bool taken = (busy || !cpumask_test(&v->soft, cpu)) && offer(v);
+    // Should the idle CPU take another one, this CPU's slice timer looks at v.
+    if (wants && !(taken && busy && timed))
         smp_raise(cpu, SOFTIRQ_SCHED);
-    if (busy || !cpumask_test(&v->soft, cpu))
-        offer(v);
 }
 
 static void slice_over(void *data)

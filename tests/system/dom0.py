@@ -14,7 +14,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 class Dom0(Machine):
     """`commands` is a bash script. Its first line runs when the tools are up."""
 
-    def __init__(self, lab, commands, *, variant="tools", guest_disk=False, cpus=1, mem=3072, kernel_args="",
+    def __init__(self, lab, commands, *, variant="tools", guest="guest", guest_disk=False, cpus=1, mem=3072, kernel_args="",
                  hv_args="dom0_mem=1024M", devices=(), **machine):
         image = lab.image(variant)
         self.share = lab.log_path()[:-len(".log")] + ".lab"
@@ -25,13 +25,13 @@ class Dom0(Machine):
         super().__init__(lab, kernel=image + "/vmlinuz", initrd=lab.busybox(variant), cpus=cpus, mem=mem,
                          kernel_args=f"quiet {kernel_args} -- exec lab", hv_args=hv_args,
                          devices=(*options, *devices), **machine)
-        self._fill(lab, commands)
+        self._fill(lab, commands, guest)
 
-    def _fill(self, lab, commands):
+    def _fill(self, lab, commands, guest):
         shutil.rmtree(self.share, ignore_errors=True)
         shutil.copytree(HERE + "/dom0", self.share)
         shutil.copy("/bin/busybox", self.share)
         shutil.copy(lab.image("guest") + "/vmlinuz", self.share)
-        shutil.copy(lab.busybox("guest", "guest"), self.share + "/guest.img")
+        shutil.copy(lab.busybox("guest", guest), self.share + "/guest.img")
         with open(self.share + "/commands", "w") as file:
             file.write(commands)

@@ -5,9 +5,11 @@ check is counted as a test."""
 import fnmatch
 import functools
 import re
+import subprocess
 
 from case import Result, Test
 from dom0 import HERE, Dom0
+from lab import TOP
 from machine import Failure
 
 CHECK = r"wirt-check (\w+) (ok|FAIL) (\d+) ?([^\r\n]*)\r*\n"
@@ -18,26 +20,32 @@ def checks_of(group):
         return re.findall(r"^check_(\w+)\(\) {", file.read(), re.M)
 
 
-def run(lab, group, limit, **machine):
+def run(lab, name, group, limit, needs=(), **machine):
     """Boots, runs the checks, powers off. One that was not reached has failed."""
+    if needs:
+        subprocess.run([TOP + "/scripts/deps", *needs], check=True)
     results, waiting = [], fnmatch.filter(checks_of(group), lab.check)
     commands = f"PATIENCE={max(1, round(lab.patience))} bash /run/lab/check {group} '{lab.check}' {limit}\n"
     try:
         with Dom0(lab, commands, **machine) as vm:
             vm.expect("wirt-tools-up", 120)
             while waiting:
-                name, word, seconds, why = (part.decode() for part in vm.expect(CHECK, limit + 20).groups())
-                results.append(Result(f"xl-{group}/{name}", why if word == "FAIL" else None, float(seconds)))
-                waiting.remove(name)
+                check, word, seconds, why = (part.decode() for part in vm.expect(CHECK, limit + 20).groups())
+                results.append(Result(f"xl-{name}/{check}", why if word == "FAIL" else None, float(seconds)))
+                waiting.remove(check)
             vm.expect_end("guest-shutdown")
     except Failure as failure:
-        results += [Result(f"xl-{group}/{name}", f"not reached: {failure}", 0.0) for name in waiting or ["end"]]
+        results += [Result(f"xl-{name}/{check}", f"not reached: {failure}", 0.0) for check in waiting or ["end"]]
     return results
 
 
-def _group(name, quick=False, limit=280, named=True, **machine):
-    return Test("xl-" + name, functools.partial(run, group=name, limit=limit, **machine), quick, named=named,
+def _group(name, quick=False, limit=280, named=True, group=None, **machine):
+    return Test("xl-" + name, functools.partial(run, name=name, group=group or name, limit=limit, **machine), quick, named=named,
                 cpus=machine.get("cpus", 1))
+
+
+def _smp(cpus, **kind):
+    return _group(f"smp-{cpus}cpu", group="smp", guest="smp", needs=("smp",), cpus=cpus, mem=4096, **kind)
 
 
 TESTS = [
@@ -48,4 +56,7 @@ TESTS = [
     _group("bad", named=False, limit=600),
     _group("conform", named=False),
     _group("lives", limit=1200),
+    _smp(1),
+    _smp(2, quick=True, named=False),
+    _smp(4),
 ]
