@@ -59,7 +59,8 @@ static void check_list(void)
     CHECK_RC(pool_create(XEN_SYSCTL_CPUPOOL_PAR_ANY, XEN_SCHEDULER_CREDIT), 0);
     CHECK_EQ(sc.u.cpupool_op.cpupool_id, 1);
     CHECK_RC(pool_create(OTHER, XEN_SCHEDULER_CREDIT), 0);
-    for (uint32_t id = 0; n < 4 && pool_op(XEN_SYSCTL_CPUPOOL_OP_INFO, id, 0) == 0; id = ids[n++] + 1)
+    for (uint32_t id = 0; n < 4 && pool_op(XEN_SYSCTL_CPUPOOL_OP_INFO, id, 0) == 0;
+         id = ids[n++] + 1)
         ids[n] = sc.u.cpupool_op.cpupool_id;
     CHECK_EQ(n, 3);
     CHECK(ids[0] == 0 && ids[1] == 1 && ids[2] == OTHER);

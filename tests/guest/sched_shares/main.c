@@ -40,7 +40,8 @@ static long share(struct domu *a, struct domu *b, uint64_t ns)
     rest(ns);
     uint64_t a1 = ran(a->id) - a0, b1 = ran(b->id) - b0;
     long result = (long)(a1 * 100 / (a1 + b1 + 1));
-    printk("domain %u gets %lu%% of both: %lu and %lu ms\n", a->id, (unsigned long)result, a1 / 1000000, b1 / 1000000);
+    printk("domain %u gets %lu%% of both: %lu and %lu ms\n", a->id, (unsigned long)result,
+           a1 / 1000000, b1 / 1000000);
     return result;
 }
 
@@ -89,7 +90,7 @@ static void check_hard(struct domu *d, unsigned int cpus)
         CHECK_EQ(cpu_of(d->id, 0), to);
     }
     CHECK_RC(hard_affinity(d->id, 0, 0), -EINVAL);
-    CHECK_RC(hard_affinity(d->id, 0, (uint8_t)~((1u << cpus) - 1)), -EINVAL);
+    CHECK_RC(hard_affinity(d->id, 0, (uint8_t) ~((1u << cpus) - 1)), -EINVAL);
     CHECK_RC(affinity(d->id, 0, 0, 1, 1), -EINVAL);
     CHECK_RC(hard_affinity(d->id, 0, 0xff), 0);
 }
