@@ -5,6 +5,7 @@
 #include "sched/pool.h"
 #include "abi/errno.h"
 #include "cpu/irq.h"
+#include "cpu/smp.h"
 #include "lib/printk.h"
 #include "lib/string.h"
 #include "sched/sched.h"
@@ -30,13 +31,6 @@ static void set_up(u32 id, const struct sched_policy *policy)
                                     .allowance = policy->shares ? ALLOWANCE_NS : 0};
 }
 
-static void give_cpu(struct sched_pool *p, u32 cpu)
-{
-    sched_set_pool(cpu, p);
-    cpumask_set(&in_pools, cpu);
-    cpumask_set(&p->cpus, cpu);
-}
-
 // All vCPUs look again where they may run. The pools' lock.
 static void replace_all(const struct sched_pool *p)
 {
@@ -46,6 +40,15 @@ static void replace_all(const struct sched_pool *p)
         if (d->pool == p)
             for_each_vcpu (d, v)
                 sched_replace(v);
+}
+
+static void give_cpu(struct sched_pool *p, u32 cpu)
+{
+    sched_set_pool(cpu, p);
+    cpumask_set(&in_pools, cpu);
+    cpumask_set(&p->cpus, cpu);
+    smp_raise(cpu, SOFTIRQ_SCHED); // only now may it take from the others
+    replace_all(p);                // it may be the only one of some vCPU's affinity
 }
 
 static int take_cpu(struct sched_pool *p, u32 cpu)
@@ -247,7 +250,6 @@ int cpu_online(u32 cpu)
     if (rc == 0) {
         cpumask_clear(&offline, cpu);
         give_cpu(&pools[0], cpu);
-        replace_all(&pools[0]);
     }
     spin_unlock(&lock);
     return rc;
