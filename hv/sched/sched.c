@@ -59,6 +59,7 @@ static u32 trace_id(const struct vcpu *v)
 static void set_runstate(struct vcpu *v, int state, u64 now)
 {
     TRACE(TRC_SCHED_RUNSTATE_CHANGE | (u32)v->runstate.state << 8 | (u32)state << 4, trace_id(v));
+    now = MAX(now, v->runstate.state_entry_time); // perhaps of another CPU's clock
     v->runstate.time[v->runstate.state] += now - v->runstate.state_entry_time;
     v->runstate.state_entry_time = now;
     v->runstate.state = state;
@@ -518,8 +519,8 @@ void schedule(void)
         if (q->running)
             pull(self, q->running->key - q->running->policy->margin);
     }
-    u64 now = time_now();
     spin_lock(&q->lock);
+    u64 now = time_now();
     account(q, now);
     if (q->pool && q->pool->policy->refresh && q->pool->policy->refresh(q, now))
         sched_sort(q);
