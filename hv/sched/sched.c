@@ -291,7 +291,10 @@ static void replace(struct vcpu *v, bool woken)
         if (v->running && !stays)
             smp_raise(v->cpu, SOFTIRQ_SCHED); // schedule() calls again when it has left
         if (v->running || (stays && v->sched.queued) || (here && v->flags)) {
+            bool waits = v->sched.queued;
             spin_unlock(&q->lock);
+            if (waits)
+                offer(v); // it may go elsewhere now
             return;
         }
         if (v->sched.queued)
@@ -407,12 +410,29 @@ static void hand_over(u32 self, s64 first, u64 now)
     }
 }
 
+// A CPU is not idle any more, perhaps because of another vCPU than the one it was told of: of those
+// that still wait the next idle ones are told.
+static void pass_on(void)
+{
+    for (u32 i = 0; i < cpu_count && !cpumask_empty(&idle); i++) {
+        struct sched_queue *q = &queues[i];
+        if (READ_ONCE(q->first) == INT64_MAX)
+            continue;
+        spin_lock(&q->lock);
+        struct sched_entity *e = q->head;
+        while (e && !offer(vcpu_of_entity(e)))
+            e = e->next;
+        spin_unlock(&q->lock);
+    }
+}
+
 // --- the switch ---
 
-// Takes the first out of the queue. Those whose domain has reached its cap wait elsewhere.
+// Takes the first out of the queue. Those whose domain has reached its cap wait elsewhere. While the
+// CPU is being taken away they stay for sched_replace.
 static struct vcpu *take_first(struct sched_queue *q, u64 now)
 {
-    while (q->head) {
+    while (q->head && q->pool) {
         struct vcpu *v = vcpu_of_entity(q->head);
         sched_remove(q, &v->sched);
         if (likely(cap_left(v->sched.share, now)))
@@ -542,8 +562,10 @@ void schedule(void)
     cpu_info()->current = next;
     count_idle(q, !next, now);
     if (next) {
-        if (cpumask_test(&idle, self))
+        if (cpumask_test(&idle, self)) {
             cpumask_clear(&idle, self);
+            pass_on(); // rule 4
+        }
         pv_load(next);
         if (stays && !offer(prev) && over)
             hand_over(self, first, now);
