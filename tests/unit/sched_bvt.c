@@ -1,0 +1,138 @@
+// SOURCES: hv/sched/sched.c hv/sched/queue.c hv/sched/bvt.c hv/sched/credit.c hv/sched/null.c hv/sched/cap.c hv/sched/pool.c hv/sched/timer.c
+// CFLAGS: -fsanitize-coverage=trace-pc -Dsched_yield=hv_sched_yield
+// SPDX-License-Identifier: MIT
+// Borrowed Virtual Time on one CPU (and two), with the real core, in simulated time. A unit is 1 ms.
+#include "unit/sched_world.h"
+
+static struct domain *solo(u32 id, u32 weight)
+{
+    struct sched_pool *pool = pool_enter(0);
+    EXPECT(pool);
+    return world_domain(id, pool, 1, weight);
+}
+
+// Who has run how long since the last look, in ns.
+UNUSED static u64 ran(u32 dom, u32 vcpu)
+{
+    struct vcpu_runstate_info r;
+    sched_runstate(&world.vcpu[dom][vcpu], &r);
+    u64 now = r.time[RUNSTATE_running], before = world.task[dom][vcpu].mark;
+    world.task[dom][vcpu].mark = now;
+    return now - before;
+}
+
+static void needs(u32 dom, u64 units)
+{
+    world.task[dom][0].left = units * MS;
+    world.task[dom][0].act = blocks;
+}
+
+static void start(u32 dom)
+{
+    world_do(0, start_domain, &world.dom[dom]);
+}
+
+static void wake(u32 dom)
+{
+    world_do(0, task_wakes, &world.vcpu[dom][0]);
+}
+
+static void begin(const char *policy, u32 count, u64 slice, u64 allowance)
+{
+    world_begin(count, policy, 1);
+    EXPECT_EQ(pool_set_times(0, slice * MS, allowance * MS), 0);
+}
+
+// --- the classic example ---
+
+// Whoever came first, a slice for each.
+static void rr_join(struct sched_queue *q, struct sched_entity *e, u64 now, bool woken)
+{
+    e->key = 0;
+}
+
+static void rr_charge(struct sched_queue *q, struct sched_entity *e, u64 time, u64 now)
+{
+}
+
+static void rr_yield(struct sched_queue *q, struct sched_entity *e)
+{
+}
+
+static u64 rr_slice(const struct sched_queue *q, const struct sched_entity *e,
+                    const struct sched_entity *next)
+{
+    return q->pool->slice;
+}
+
+static const struct sched_policy round_robin = {
+    .name = "rr", .join = rr_join, .charge = rr_charge, .yield = rr_yield, .slice_of = rr_slice};
+
+struct example {
+    const char *name;
+    bool rr;
+    u64 warp, served, ends[3]; // units; when P1's interrupt gets the CPU, when each one is done
+};
+
+static const struct example examples[] = {
+    {"round robin", true, 0, 15, {16, 21, 26}},
+    {"BVT, no warp", false, 0, 20, {21, 26, 20}},
+    {"BVT, warp 7", false, 7, 10, {11, 26, 21}},
+};
+
+// P1 needs 5 units, P2 and P3 need 10. At 6 there is an interrupt for P1, which needs one more.
+static void run_example(const void *arg)
+{
+    const struct example *x = arg;
+    static struct sched_pool rr = {.policy = &round_robin};
+    u64 served = NEVER, ends[3] = {0};
+    begin("bvt", 1, 5, 5);
+    if (x->rr) {
+        rr.slice = rr.allowance = 5 * MS;
+        rr.cpus.w[0] = 1;
+        sched_set_pool(0, &rr);
+        world_run(0);
+    }
+    for (u32 i = 0; i < 3; i++) {
+        struct domain *d = solo(i, WEIGHT_DEFAULT);
+        if (x->rr)
+            d->pool = &rr;
+        needs(i, i == 0 ? 5 : 10);
+    }
+    world.dom[0].share.warps = x->warp;
+    world.dom[0].share.warp = x->warp * MS;
+    for (u32 i = 0; i < 3; i++)
+        start(i);
+    for (u32 t = 1; t < 40; t++) {
+        world_run(t * MS);
+        if (t == 6) {
+            EXPECT_EQ(world.vcpu[0][0].flags, VCPU_BLOCKED);
+            needs(0, 1);
+            wake(0);
+        }
+        for (u32 i = 0; i < 3; i++)
+            if (!ends[i] && world.vcpu[i][0].flags && (i || t > 6))
+                ends[i] = t;
+        if (t > 6 && served == NEVER && world.vcpu[0][0].running)
+            served = t;
+    }
+    printf("# %s: served at %llu, ends at %llu %llu %llu\n", x->name, (unsigned long long)served,
+           (unsigned long long)ends[0], (unsigned long long)ends[1], (unsigned long long)ends[2]);
+    EXPECT_EQ(served, x->served);
+    for (u32 i = 0; i < 3; i++)
+        EXPECT_EQ(ends[i], x->ends[i]);
+}
+
+static void test_example(void **state)
+{
+    for (u32 i = 0; i < ARRAY_SIZE(examples); i++)
+        isolated(run_example, &examples[i]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_example),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
