@@ -183,7 +183,8 @@ int pool_remove_cpu(u32 id, u32 cpu)
     spin_lock(&lock);
     struct sched_pool *p = find(id);
     if (p && cpu == (u32)POOL_ANY)
-        for_each_cpu_in(&p->cpus, i) cpu = i;
+        for_each_cpu_in (&p->cpus, i)
+            cpu = i;
     int rc = !p                             ? -ENOENT
              : cpu == (u32)POOL_ANY         ? -ENODEV
              : cpu >= cpu_count             ? -EINVAL

@@ -199,9 +199,12 @@ void sched_init(void)
 static u32 nth_cpu(const struct cpumask *m, u32 n)
 {
     u32 count = 0;
-    for_each_cpu_in(m, i) count++;
+    for_each_cpu_in (m, i)
+        count++;
     n %= MAX(count, (u32)1);
-    for_each_cpu_in(m, i) if (n-- == 0) return i;
+    for_each_cpu_in (m, i)
+        if (n-- == 0)
+            return i;
     return cpumask_first(m);
 }
 

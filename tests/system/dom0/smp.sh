@@ -13,10 +13,10 @@ smp_up() { # name vcpus line...
     say "$name" 'mkdir -p /tmp/b; export PATH=/bin:/usr/bin; nproc' | grep -qx "$vcpus"
 }
 
-# CPU seconds that the domain has used.
-used() { xl list "$1" | awk 'NR == 2 { print $6 }'; } # name
+# When it was looked at, and CPU seconds that the domain has used.
+used() { echo "$(cut -d ' ' -f 1 /proc/uptime) $(xl list "$1" | awk 'NR == 2 { print $6 }')"; } # name
 
-# CPU seconds that each of the domains uses in about so many.
+# Percent of a CPU that each of the domains uses for about so many seconds.
 use_within() { # seconds name...
     local end name before=()
     end=$(($(date +%s) + $1))
@@ -24,9 +24,10 @@ use_within() { # seconds name...
     for name; do before+=("$(used "$name")"); done
     within 60 test_date "$end"
     for name; do
-        awk -v now="$(used "$name")" -v then="${before[0]}" 'BEGIN { printf "%.1f ", now - then }'
+        awk '{ printf "%d ", 100 * ($4 - $2) / ($3 - $1) }' <<<"${before[0]} $(used "$name")"
         before=("${before[@]:1}")
     done
+    echo
 }
 test_date() { [ "$(date +%s)" -ge "$1" ]; } # seconds since 1970
 
@@ -76,7 +77,7 @@ check_weights() {
     tell light 'while :; do :; done &'
     tell heavy 'while :; do :; done &'
     read -r one two < <(use_within 12 light heavy)
-    echo "light $one s, heavy $two s"
+    echo "light $one %, heavy $two %"
     between "$(awk -v a="$one" -v b="$two" 'BEGIN { print b / a }')" 1.6 2.4
     [ "$(say light "awk '/^cpu / { print (\$9 > 100) }' /proc/stat")" = 1 ]
 }
@@ -86,8 +87,8 @@ check_cap() {
     xl destroy light
     xl sched-credit2 -d heavy -c 40
     read -r one < <(use_within 12 heavy)
-    echo "heavy $one s of 12"
-    between "$one" 3.8 5.6
+    echo "heavy $one %"
+    between "$one" 34 44
     xl destroy heavy
 }
 
