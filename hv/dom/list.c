@@ -63,7 +63,8 @@ struct domain *domain_get(dom_id_t id, struct domain *self)
 
 struct domain *domain_get_from(u32 from)
 {
-    struct domain *d = next_of(&first);
+    struct domain *d = find(from); // mostly somebody asks for one that is there
+    d = d ?: next_of(&first);
     while (d && (d->id.v < from || !hold_living(d)))
         d = next_of(&d->next);
     return d;
@@ -71,7 +72,9 @@ struct domain *domain_get_from(u32 from)
 
 struct domain *domain_next(struct domain *d)
 {
-    struct domain *next = domain_get_from(d->id.v + 1u);
+    struct domain *next = next_of(&d->next);
+    while (next && !hold_living(next))
+        next = next_of(&next->next);
     domain_put(d);
     return next;
 }

@@ -118,17 +118,19 @@ long sysctl_pcitopoinfo(struct vcpu *cur, void *arg)
 long sysctl_getdomaininfolist(struct vcpu *cur, void *arg)
 {
     struct xen_sysctl_getdomaininfolist *a = arg;
-    struct domain *d;
+    struct domain *d = domain_get_from(a->first_domain);
     u32 n = 0;
+    bool bad = false;
     (void)cur;
-    for (u32 from = a->first_domain; n < a->max_domains && (d = domain_get_from(from)); n++) {
+    for (; d && !bad && n < a->max_domains; d = domain_next(d)) {
         xen_domctl_getdomaininfo_t info;
         domain_info(d, &info);
-        from = d->id.v + 1u;
-        domain_put(d);
-        if (guest_copy_out_index(GUEST_HANDLE(a->buffer), n, &info, sizeof(info)))
-            return -EFAULT;
+        bad = guest_copy_out_index(GUEST_HANDLE(a->buffer), n++, &info, sizeof(info)) != 0;
     }
+    if (d)
+        domain_put(d);
+    if (bad)
+        return -EFAULT;
     a->num_domains = n;
     return 0;
 }
