@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 #
-# Targets that boot something: run, iso, bochs, check-system; and what they need: deps, images.
+# Targets that boot something: run, iso, bochs, check-system, hundred; and what they need: deps, images.
 # Variables given to make reach the scripts through the environment; scripts/run and scripts/iso
 # list them. HV=path boots another hypervisor with the same options.
 
@@ -9,7 +9,7 @@ HV ?= build/wirt
 # Our own hypervisor is built first; a foreign one is taken as it is.
 build-hv = $(if $(filter build/wirt,$(HV)),$(MAKE) --no-print-directory build/wirt)
 
-.PHONY: deps images run iso bochs check-system check-system-quick
+.PHONY: deps images run iso bochs check-system check-system-quick hundred
 
 # Everything that any target needs.
 deps:
@@ -40,3 +40,9 @@ check-system check-system-quick:
 	scripts/deps build image run iso
 	$(build-hv)
 	tests/system/run --hv $(HV) $(if $(findstring quick,$@),--quick) $(SYSTEM_TESTS)
+
+# A hundred guests. HUNDRED_ARGS: --oracle, --icount, --count N, ...; see tests/system/hundred --help.
+hundred:
+	scripts/deps build image kernel run
+	$(build-hv)
+	tests/system/hundred $(if $(findstring --oracle,$(HUNDRED_ARGS)),,--hv $(HV)) $(HUNDRED_ARGS)
