@@ -467,7 +467,6 @@ static void set_slice(struct sched_queue *q, u64 now)
         if (q->slice_end <= now)
             q->slice_end = slice < UINT64_MAX ? now + slice : UINT64_MAX;
         u64 look = q->slice_end, earliest = e->dispatched + READ_ONCE(q->pool->allowance);
-        q->preempt &= now < earliest; // who went on after that has the lowest key again
         if (q->preempt)
             look = MIN(look, earliest);
         at = MIN(at, look);

@@ -84,7 +84,7 @@ static void check_all(void)
 
 static u64 some_ns(void)
 {
-    return chance((u64)100 << chance(18)) + 100;
+    return chance((u64)1000 << chance(15)) + 1000;
 }
 
 static struct vcpu *some_vcpu(void)
