@@ -19,7 +19,10 @@ hypervisor() {
 }
 
 # The command lines that suit the images: hypervisor first, dom0 second.
-default_hv_args() { echo "console=com1,vga com1=115200,8n1 dom0_mem=${DOM0_MEM:-$((${MEM:-2048} / 2))M}"; }
+default_hv_args() {
+    local dom0=${DOM0_MEM:-$((${MEM:-2048} / 2))}M
+    echo "console=com1,vga com1=115200,8n1 dom0_mem=$dom0,max:$dom0"
+}
 default_kernel_args() { echo "console=hvc0 quiet root=LABEL=wirt-dom0 ro cryptomgr.notests"; }
 
 # Does a KVM guest get past its firmware here? The node existing proves nothing, so boot a sector

@@ -41,7 +41,7 @@ check_debian() {
     cp guest-root/boot/initrd.img-* initrd
     umount guest-root
     config debian "ramdisk = \"$PWD/initrd\"" "$DISK" 'memory = 256' \
-        'extra = "console=hvc0 quiet cryptomgr.notests root=/dev/xvda ro"'
+        'extra = "console=hvc0 quiet cryptomgr.notests root=/dev/xvda rw"'
     to_login_and_off debian
 }
 
