@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 #
-# make bench: Wirt beside Debian's Xen and bare Linux. BENCH_ARGS goes to bench/run (--only, --hv,
-# --quick); BENCH_KERNEL and BENCH_XEN name other files than the cached ones.
+# make bench: Wirt beside Debian's Xen and bare Linux, then (without BENCH_ARGS) make bench-guest: the same for
+# what guests see. BENCH_ARGS goes to bench/run (--only, --hv, --quick); BENCH_KERNEL and BENCH_XEN name
+# other files than the cached ones. BENCH_GUEST_ARGS goes to bench/guest (--only, --clock).
 
 BENCH_DIR := $(BUILD)/bench
 
@@ -11,10 +12,15 @@ BENCH_HC_CFLAGS := -std=gnu17 -O2 -Wall -Wextra -Wshadow -Werror -ffreestanding 
 	-fno-asynchronous-unwind-tables -D__XEN_INTERFACE_VERSION__=__XEN_LATEST_INTERFACE_VERSION__
 BENCH_HC_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,--no-warn-rwx-segments
 
-.PHONY: bench
+.PHONY: bench bench-guest
 bench: $(BUILD)/wirt $(BENCH_DIR)/ops.cpio $(BENCH_DIR)/hc.elf
 	bench/run --build $(BUILD) --kernel "$(or $(BENCH_KERNEL),$$(images/fetch current)/vmlinuz)" \
 		--xen "$(or $(BENCH_XEN),$$(images/fetch oracle)/xen)" $(BENCH_ARGS)
+	$(if $(BENCH_ARGS),,$(MAKE) --no-print-directory bench-guest)
+
+bench-guest: $(BUILD)/wirt $(BENCH_DIR)/ops.cpio
+	scripts/deps image run bench
+	bench/guest --hv $(BUILD)/wirt $(BENCH_GUEST_ARGS)
 
 $(BENCH_DIR)/root/init: bench/ops.c
 	mkdir -p $(@D)
