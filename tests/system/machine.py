@@ -160,8 +160,8 @@ class Machine:
                 ended = "timeout" if time.monotonic() > deadline - 0.1 else "the machine stopped"
                 raise Failure(f"{ended} waiting for /{pattern.pattern.decode()}/ after: {printable(self.console)}")
 
-    def send(self, line):
-        self.qemu.stdin.write(line.encode() + b"\n")
+    def send(self, line, end="\n"):
+        self.qemu.stdin.write((line + end).encode())
         self.qemu.stdin.flush()
 
     def run(self, command, prompt=r":~# ", timeout=60):

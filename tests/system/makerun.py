@@ -52,7 +52,7 @@ def guest_beside_dom0(lab):
             require(" 0% packet loss" in vm.run(f"ping -q -c 2 {host}", GUEST), f"the guest does not reach {host}")
         vm.run("head -c 4M /dev/urandom >file; sync; sha256sum file >sum; echo 3 >/proc/sys/vm/drop_caches", GUEST)
         require("file: OK" in vm.run("sha256sum -c sum", GUEST), "the guest's disk lost data")
-        vm.send("\x1d")
+        vm.send("\x1d", end="")  # is heeded only when it comes alone
         vm.expect(r":~# ")
         vm.send("poweroff")
         vm.expect_end("guest-shutdown", 120)
