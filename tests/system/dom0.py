@@ -5,6 +5,7 @@ what it needs go in, logs come out."""
 
 import os
 import shutil
+import subprocess
 
 from machine import Machine
 
@@ -31,6 +32,8 @@ class Dom0(Machine):
         shutil.rmtree(self.share, ignore_errors=True)
         shutil.copytree(HERE + "/dom0", self.share)
         shutil.copy("/bin/busybox", self.share)
+        subprocess.run(["make", "-s", "-C", lab.top, "tools"], check=True, stdout=subprocess.DEVNULL)
+        shutil.copy(lab.top + "/build/tools/wirt-sched", self.share)
         shutil.copy(lab.image("guest") + "/vmlinuz", self.share)
         shutil.copy(lab.busybox("guest", guest), self.share + "/guest.img")
         with open(self.share + "/commands", "w") as file:

@@ -52,6 +52,7 @@ TESTS = [
     _group("basic", quick=True, named=False, limit=600),
     _group("control", cpus=2, hv_args="dom0_mem=1024M dom0_max_vcpus=1"),
     _group("devices"),
+    _group("sched", cpus=3, hv_args="dom0_mem=1024M dom0_max_vcpus=1"),
     _group("boot", guest_disk=True),
     _group("bad", named=False, limit=600),
     _group("conform", named=False),
