@@ -318,7 +318,7 @@ const struct hc_domctl_op hc_domctl_ops[] = {
     OP(getvcpucontext, DOMCTL_OUT, domctl_getvcpucontext, "domctl_context"),
     OP(getvcpuinfo, DOMCTL_OUT, domctl_getvcpuinfo, "domctl_info"),
     OP(max_vcpus, DOMCTL_IN, domctl_max_vcpus, "domctl_vcpus"),
-    OP(scheduler_op, DOMCTL_OUT, domctl_scheduler_op, "domctl_misc"),
+    OP(scheduler_op, DOMCTL_OUT, domctl_scheduler_op, "sched_params"),
     OP(setdomainhandle, DOMCTL_IN, setdomainhandle, "domctl_info"),
     OP(setdebugging, DOMCTL_IN, setdebugging, "domctl_info"),
     OP(hypercall_init, DOMCTL_IN, domctl_hypercall_init, "domctl_misc"),
