@@ -358,7 +358,10 @@ bool sched_cpu_empty(u32 cpu)
 // a CPU of its soft affinity for another unless we are idle. Both locks.
 static struct vcpu *may_take(const struct sched_queue *from, u32 victim, u32 self, s64 limit)
 {
-    for (struct sched_entity *e = from->head; e && e->key < limit; e = e->next) {
+    struct sched_entity *e = from->head;
+    if (e && !from->running)
+        e = e->next; // the first is about to run there, perhaps where it had better
+    for (; e && e->key < limit; e = e->next) {
         struct vcpu *v = vcpu_of_entity(e);
         bool leaves = cpumask_test(&v->soft, victim) && !cpumask_test(&v->soft, self);
         if (may_run(v, self) && (limit == INT64_MAX || !leaves))
