@@ -75,7 +75,7 @@ worker() { # name last-byte-of-address
 # One process for all jobs, as starting fio takes longer than a job.
 disk() {
     local line kind
-    say one '/root/run fio /root/disk.fio' | while IFS=';' read -r -a line; do
+    say one '/root/run fio --minimal /root/disk.fio' | while IFS=';' read -r -a line; do
         kind=${line[2]}
         case $kind in
             seq_read) figure "disk_${kind}_kib" "${line[6]}" ;;
