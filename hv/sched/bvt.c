@@ -53,7 +53,7 @@ static void charge(struct sched_queue *q, struct sched_entity *e, u64 ran, u64 n
         return;
     s64 all = READ_ONCE(q->pool->svt), lowest = q->head ? MIN(e->avt, q->head->key) : e->avt;
     if (!q->head)
-        lowest = e->avt = MAX(e->avt, all - MARGIN_NS);
+        lowest = e->avt = MAX(e->avt, all - sched_virtual(e, LAG_SLICES * q->pool->slice));
     set_key(e, now);
     q->svt = MAX(q->svt, lowest);
     if (q->svt > all)

@@ -63,6 +63,8 @@ struct sched_queue {
     struct timer slice; // [c]
     s64 svt;            // [q] bvt: scheduler virtual time, ns; never goes back
     u64 next_account;   // [q] credit
+    u64 next_balance;   // [c] when the other CPUs are looked at again
+    u32 asked;          // [c] the last one that was
     u64 idle;           // [a] ns << 1; bit 0 set: it idles since then (less what it idled before)
     u64 idle_count;     // [c] times it went idle
 };

@@ -16,6 +16,8 @@
 #include "sched/pool.h"
 #include "sched/trace.h"
 
+enum { BALANCE_NS = 5000000 };
+
 static struct sched_queue queues[CPUS_MAX];
 
 // CPUs without a vCPU.
@@ -254,6 +256,8 @@ void sched_clear(struct vcpu *v, u32 flags)
 void sched_set(struct vcpu *v, u32 flags)
 {
     struct sched_queue *q = lock_queue(v);
+    if (v->running)
+        account(q, time_now()); // while it counts as active
     change_flags(v, v->flags | flags);
     TRACE(TRC_SCHED_SLEEP, trace_dom(v), trace_vcpu(v));
     if (v->sched.queued)
@@ -396,13 +400,17 @@ static bool pull(u32 self, s64 limit)
     return false;
 }
 
-// A vCPU that waits here would be served much sooner by another CPU: that CPU is told. No lock.
+// A vCPU that waits here would be served much sooner by another CPU: that CPU is told, each time
+// another one, as it may have no use for the vCPU. No lock.
 static void hand_over(u32 self, s64 first, u64 now)
 {
-    const struct sched_pool *pool = __atomic_load_n(&queues[self].pool, __ATOMIC_RELAXED);
-    for (u32 n = 1; n < cpu_count && pool; n++) {
-        u32 i = (self + n) % cpu_count;
+    struct sched_queue *q = &queues[self];
+    const struct sched_pool *pool = __atomic_load_n(&q->pool, __ATOMIC_RELAXED);
+    for (u32 n = 0; n < cpu_count && pool; n++) {
+        u32 i = q->asked = (q->asked + 1) % cpu_count;
         struct sched_queue *other = &queues[i];
+        if (i == self || __atomic_load_n(&other->pool, __ATOMIC_RELAXED) != pool)
+            continue;
         spin_lock(&other->lock);
         account(other, now); // one that runs alone is not charged otherwise
         bool ahead = other->pool == pool && other->running &&
@@ -414,6 +422,16 @@ static void hand_over(u32 self, s64 first, u64 now)
             return;
         }
     }
+}
+
+// Every now and then, while somebody waits here.
+static void balance(u32 self, s64 first, u64 now)
+{
+    struct sched_queue *q = &queues[self];
+    if (first == INT64_MAX || now < q->next_balance)
+        return;
+    q->next_balance = now + BALANCE_NS;
+    hand_over(self, first, now);
 }
 
 // A CPU is not idle any more, perhaps because of another vCPU than the one it was told of: of those
@@ -434,11 +452,10 @@ static void pass_on(void)
 
 // --- the switch ---
 
-// Takes the first out of the queue. Those whose domain has reached its cap wait elsewhere. While the
-// CPU is being taken away they stay for sched_replace.
+// Takes the first out of the queue. Those whose domain has reached its cap wait elsewhere.
 static struct vcpu *take_first(struct sched_queue *q, u64 now)
 {
-    while (q->head && q->pool) {
+    while (q->head) {
         struct vcpu *v = vcpu_of_entity(q->head);
         sched_remove(q, &v->sched);
         if (likely(cap_left(v->sched.share, now)))
@@ -472,6 +489,8 @@ static void set_slice(struct sched_queue *q, u64 now)
         u64 look = q->slice_end, earliest = e->dispatched + READ_ONCE(q->pool->allowance);
         if (q->preempt)
             look = MIN(look, earliest);
+        if (q->pool->policy->shares)
+            look = MIN(look, q->next_balance > now ? q->next_balance : now + BALANCE_NS);
         at = MIN(at, look);
     }
     q->timed = q->head;
@@ -549,11 +568,13 @@ void schedule(void)
     account(q, now);
     if (q->pool && q->pool->policy->refresh && q->pool->policy->refresh(q, now))
         sched_sort(q);
-    bool over = now >= q->slice_end, stays = prev && may_stay(q, prev, now), moves = false;
+    bool stays = prev && may_stay(q, prev, now), moves = false;
     if (stays && goes_on(q, &prev->sched, now)) {
         set_slice(q, now);
+        s64 first = q->first;
         spin_unlock(&q->lock);
         TRACE(TRC_SCHED_CONTINUE_RUNNING, trace_id(prev));
+        balance(self, first, now);
         return;
     }
     if (prev)
@@ -572,8 +593,8 @@ void schedule(void)
             pass_on(); // rule 4
         }
         pv_load(next);
-        if (stays && !offer(prev) && over)
-            hand_over(self, first, now);
+        if (!stays || !offer(prev))
+            balance(self, first, now);
     } else {
         if (q->slice.armed)
             timer_stop(&q->slice);
