@@ -1,4 +1,4 @@
-// SOURCES: hv/sched/sched.c hv/sched/queue.c hv/sched/bvt.c hv/sched/credit.c hv/sched/null.c hv/sched/cap.c hv/sched/pool.c hv/sched/timer.c
+// SOURCES: $(filter-out %/trace.c,$(wildcard hv/sched/*.c))
 // CFLAGS: -fsanitize-coverage=trace-pc -Dsched_yield=hv_sched_yield
 // SPDX-License-Identifier: MIT
 // The scheduler on a machine in simulated time (unit/sched_world.h): guests that run, block, wake
@@ -50,8 +50,9 @@ static void check_place(const struct vcpu *v)
     if (v->flags & VCPU_CAPPED && !v->dom->share.cap_timer.armed)
         world_fail("d%uv%u: capped for ever", d, n);
     if (v->sched.queued)
-        for_each_cpu_in(&may, i) if (!cpus[i].info->current)
-            world_fail("d%uv%u: waits on CPU %u while CPU %u idles", d, n, v->cpu, i);
+        for_each_cpu_in (&may, i)
+            if (!cpus[i].info->current)
+                world_fail("d%uv%u: waits on CPU %u while CPU %u idles", d, n, v->cpu, i);
 }
 
 static void check_all(void)
@@ -350,11 +351,207 @@ static void test_interleaved(void **state)
     all_lives((struct lives){.chaos = true, .spread = 8, .ms = 20, .every = MS / 10}, seeds(2));
 }
 
+// --- shares ---
+
+enum { GUESTS = 12 };
+
+// Domains that compete, and what each must have of the CPUs (0: whatever).
+struct shares {
+    const char *name, *policy;
+    u32 cpus, tolerance; // thousandths
+    struct guest {
+        u32 vcpus, weight, share, cap; // share: thousandths of a CPU
+        u64 run, sleep;                // each vCPU's, ns at the most; 0: it runs for ever
+        u64 hard;                      // CPUs; 0: all
+    } guest[GUESTS];
+};
+
+static const struct guest *guest_of(const struct vcpu *v);
+
+static void runs_and_sleeps(struct vcpu *v)
+{
+    const struct guest *g = guest_of(v);
+    task_of(v)->left = g->run / 2 + chance(g->run);
+    sched_set(v, VCPU_BLOCKED);
+    timer_set(&task_of(v)->sleep, time_now() + g->sleep / 2 + chance(g->sleep));
+}
+
+static const struct shares *shares;
+
+static const struct guest *guest_of(const struct vcpu *v)
+{
+    return &shares->guest[v->dom->id.v];
+}
+
+static u64 ran(const struct domain *d)
+{
+    u64 sum = 0;
+    struct vcpu *v;
+    for_each_vcpu (d, v) {
+        struct vcpu_runstate_info r;
+        sched_runstate(v, &r);
+        sum += r.time[RUNSTATE_running];
+    }
+    return sum;
+}
+
+static void begin_shares(const struct shares *x)
+{
+    shares = x;
+    world_begin(x->cpus, x->policy, 7);
+    world.settled = check_all;
+    for (u32 i = 0; i < GUESTS && x->guest[i].vcpus; i++) {
+        const struct guest *g = &x->guest[i];
+        struct domain *d = world_domain(i, pool_enter(0), g->vcpus, g->weight);
+        struct vcpu *v;
+        cap_set(d, g->cap);
+        for_each_vcpu (d, v) {
+            if (g->run) {
+                task_of(v)->act = runs_and_sleeps;
+                task_of(v)->left = g->run;
+            }
+            if (g->hard)
+                v->hard = (struct cpumask){{g->hard}};
+            sched_clear(v, VCPU_DOWN);
+            sched_replace(v);
+        }
+    }
+}
+
+// How long a vCPU of d may have to wait under BVT. When it begins to wait it is at most LAG of its
+// own running ahead of its queue's time; whoever comes to the queue is at most LAG of its own
+// behind it. So each other runs, before d's is the first, for no more than what brings it from
+// there to where d's stands, and the slice that it has then begun.
+static u64 wait_bound(const struct domain *d)
+{
+    const u64 lag = 40 * MS, slice = 5 * MS;
+    u64 sum = 0, rate = (u64)d->share.advance * d->vcpu_count;
+    struct domain *u;
+    for_each_domain (u)
+        sum += u->vcpu_count * (lag + lag * rate / (u->share.advance * u->vcpu_count) + slice);
+    return sum;
+}
+
+static bool was_fair(const struct shares *x, const struct domain *d, u64 had, u64 window)
+{
+    const struct guest *g = &x->guest[d->id.v];
+    u64 want = window / 1000 * g->share, off = had > want ? had - want : want - had, longest = 0;
+    struct vcpu *v;
+    for_each_vcpu (d, v)
+        longest = MAX(longest, task_of(v)->longest);
+    bool waits = strcmp(x->policy, "bvt") == 0 && longest > wait_bound(d);
+    bool bad = waits || (g->share && off * 1000 > want * x->tolerance);
+    if (bad || getenv("WORLD_VERBOSE"))
+        printf("# %s: domain %u had %llu, wants %u; waited up to %llu of %llu us\n", x->name,
+               d->id.v, (unsigned long long)(had * 1000 / window), g->share,
+               (unsigned long long)longest / 1000, (unsigned long long)wait_bound(d) / 1000);
+    return !bad;
+}
+
+static void run_shares(const void *arg)
+{
+    const struct shares *x = arg;
+    const u64 window = 10000 * MS;
+    u64 before[GUESTS] = {0};
+    bool fair = true;
+    begin_shares(x);
+    world_run(1000 * MS);
+    for (u32 i = 0; i < world.domains; i++)
+        before[i] = ran(&world.dom[i]);
+    world_run(world.now + window);
+    for (u32 i = 0; i < world.domains; i++)
+        fair &= was_fair(x, &world.dom[i], ran(&world.dom[i]) - before[i], window);
+    EXPECT(fair);
+}
+
+#define G(v, w, s, ...)                                  \
+    {                                                    \
+        .vcpus = v, .weight = w, .share = s, __VA_ARGS__ \
+    }
+static const struct shares tables[] = {
+    {"1:2:4:8", "bvt", 1, 10, {G(1, 128, 67), G(1, 256, 133), G(1, 512, 267), G(1, 1024, 533)}},
+    {"1 vCPU and 4", "bvt", 1, 10, {G(1, 256, 500), G(4, 256, 500)}},
+    {"equal, 3 on 2", "bvt", 2, 10, {G(1, 256, 667), G(1, 256, 667), G(1, 256, 667)}},
+    {"equal, 5 on 4",
+     "bvt",
+     4,
+     10,
+     {G(1, 256, 800), G(1, 256, 800), G(1, 256, 800), G(1, 256, 800), G(1, 256, 800)}},
+    {"equal, 7 on 4",
+     "bvt",
+     4,
+     10,
+     {G(1, 256, 571), G(1, 256, 571), G(1, 256, 571), G(1, 256, 571), G(1, 256, 571),
+      G(1, 256, 571), G(1, 256, 571)}},
+    {"2:1:1 on 2", "bvt", 2, 10, {G(1, 512, 1000), G(1, 256, 500), G(1, 256, 500)}},
+    {"3:2:2:1 on 2",
+     "bvt",
+     2,
+     10,
+     {G(1, 768, 750), G(1, 512, 500), G(1, 512, 500), G(1, 256, 250)}},
+    {"infeasible 8:1:1 on 2", "bvt", 2, 20, {G(1, 2048, 1000), G(1, 256, 500), G(1, 256, 500)}},
+    {"infeasible 8:1:1:1 on 2",
+     "bvt",
+     2,
+     20,
+     {G(1, 2048, 1000), G(1, 256, 333), G(1, 256, 333), G(1, 256, 333)}},
+    {"4 and 1 vCPUs on 2", "bvt", 2, 10, {G(4, 256, 1000), G(1, 256, 1000)}},
+    {"4, 2 and 1 vCPUs on 4", "bvt", 4, 10, {G(4, 256, 1500), G(2, 256, 1500), G(1, 256, 1000)}},
+    {"4, 4, 2 on 4, 1:2:1", "bvt", 4, 10, {G(4, 256, 1000), G(4, 512, 2000), G(2, 256, 1000)}},
+    {"8 weights on 4",
+     "bvt",
+     4,
+     10,
+     {G(1, 100, 182), G(1, 200, 364), G(1, 300, 545), G(1, 400, 727), G(1, 100, 182),
+      G(1, 200, 364), G(2, 400, 727), G(2, 500, 909)}},
+    {"sleepers beside a hog",
+     "bvt",
+     1,
+     20,
+     {G(1, 256, 500), G(2, 256, 500, .run = 2 * MS, .sleep = MS / 100)}},
+    {"sleepers, hogs, 4 CPUs",
+     "bvt",
+     4,
+     150,
+     {G(4, 256, 1333), G(4, 256, 1333), G(4, 256, 1333, .run = 3 * MS, .sleep = MS / 50)}},
+    {"pinned beside free",
+     "bvt",
+     2,
+     10,
+     {G(1, 256, 500, .hard = 1), G(1, 256, 500, .hard = 1), G(1, 256, 1000)}},
+    {"only far ones may help",
+     "bvt",
+     3,
+     10,
+     {G(1, 32, 500, .hard = 2), G(1, 32, 500, .hard = 2), G(1, 256, 667, .hard = 5),
+      G(1, 256, 667, .hard = 5), G(1, 256, 667, .hard = 5)}},
+    {"cap 30", "bvt", 1, 10, {G(1, 256, 300, .cap = 30), G(1, 256, 700)}},
+    {"cap 30 alone", "bvt", 1, 10, {G(1, 256, 300, .cap = 30)}},
+    {"cap 50 of 4 vCPUs", "bvt", 4, 10, {G(4, 256, 500, .cap = 50)}},
+    {"cap 150 of 4 vCPUs", "bvt", 4, 10, {G(4, 256, 1500, .cap = 150)}},
+    {"cap 150 of 2 vCPUs", "bvt", 2, 10, {G(2, 256, 1500, .cap = 150)}},
+    {"cap 150 of 4 vCPUs, busy", "bvt", 4, 10, {G(4, 256, 1500, .cap = 150), G(4, 256, 2500)}},
+    {"cap 20 credit", "credit", 1, 10, {G(1, 256, 200, .cap = 20), G(1, 256, 800)}},
+    {"credit 1:2:4:8",
+     "credit",
+     1,
+     30,
+     {G(1, 128, 67), G(1, 256, 133), G(1, 512, 267), G(1, 1024, 533)}},
+    {"null keeps", "null", 1, 10, {G(1, 256, 1000), G(1, 256, 0)}},
+};
+
+static void test_shares(void **state)
+{
+    for (u32 i = 0; i < ARRAY_SIZE(tables); i++)
+        isolated(run_shares, &tables[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lives),
         cmocka_unit_test(test_interleaved),
+        cmocka_unit_test(test_shares),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,10 +3,10 @@
 // timers, and guests that run for a while and then do something. The hypervisor's part of each CPU
 // is a coroutine that goes through the exit path as cpu/traps.c does.
 //
-// Without `chaos` the hypervisor takes no time, and one CPU at a time is in it. With it, CPUs change
-// places at random basic blocks (the program must be built with -fsanitize-coverage=trace-pc),
-// locks are waited for, and each look at the clock takes a moment. (-Dsched_yield=...: the host's C
-// library has a function of that name, which the sanitizers call.)
+// Without `chaos` the hypervisor takes no time, and one CPU at a time is in it. With it, CPUs
+// change places at random basic blocks (the program must be built with
+// -fsanitize-coverage=trace-pc), locks are waited for, and each look at the clock takes a moment.
+// (-Dsched_yield=...: the host's C library has a function of that name, which the sanitizers call.)
 #ifndef WIRT_TESTS_SCHED_WORLD_H
 #define WIRT_TESTS_SCHED_WORLD_H
 
@@ -40,11 +40,11 @@ enum { WORLD_CPUS = 8, WORLD_DOMAINS = 24, WORLD_VCPUS = 4, WORLD_LOCKS = 8 };
 struct task {
     u64 left;
     void (*act)(struct vcpu *v);
-    u32 on;                        // the CPU that has its registers; NO_POINT: none
-    u64 ran, since, born, queued;  // ns; when it came to that CPU, to life, to wait
-    u64 seen[4];                   // run-state times when last looked at
-    u64 longest;                   // wait, ns
-    u64 mark;                      // ran at the start of a window
+    u32 on;                       // the CPU that has its registers; NO_POINT: none
+    u64 ran, since, born, queued; // ns; when it came to that CPU, to life, to wait
+    u64 seen[4];                  // run-state times when last looked at
+    u64 longest;                  // wait, ns
+    u64 mark;                     // ran at the start of a window
     struct timer sleep;
 };
 
@@ -69,8 +69,8 @@ static struct world {
     struct task task[WORLD_DOMAINS][WORLD_VCPUS];
     u32 domains; // dom[] in use: an entry with vcpu_count 0 does not exist
     u64 external_at;
-    void (*external)(void);  // when the time has come; sets when it comes again
-    void (*settled)(void);   // each time nothing is left to do before time goes on
+    void (*external)(void); // when the time has come; sets when it comes again
+    void (*settled)(void);  // each time nothing is left to do before time goes on
     u64 points, switches, runs;
 } world;
 
@@ -135,22 +135,22 @@ __attribute__((format(printf, 1, 2))) static void world_fail(const char *fmt, ..
 }
 
 // For cases in processes of their own: cmocka's would go on with the next test there.
-#define EXPECT(c)                                          \
-    do {                                                   \
-        if (!(c))                                          \
+#define EXPECT(c)                                            \
+    do {                                                     \
+        if (!(c))                                            \
             world_fail("%s:%d: %s", __FILE__, __LINE__, #c); \
     } while (0)
-#define EXPECT_EQ(a, b)                                                                     \
-    do {                                                                                    \
-        long long a_ = (long long)(a), b_ = (long long)(b);                                 \
-        if (a_ != b_)                                                                       \
+#define EXPECT_EQ(a, b)                                                                \
+    do {                                                                               \
+        long long a_ = (long long)(a), b_ = (long long)(b);                            \
+        if (a_ != b_)                                                                  \
             world_fail("%s:%d: %s is %lld, not %lld", __FILE__, __LINE__, #a, a_, b_); \
     } while (0)
 // Within so many thousandths.
-#define EXPECT_NEAR(a, b, thousandths)                                                   \
-    do {                                                                                 \
-        long long a_ = (long long)(a), b_ = (long long)(b);                              \
-        if (llabs(a_ - b_) * 1000 > b_ * (thousandths))                                  \
+#define EXPECT_NEAR(a, b, thousandths)                                                       \
+    do {                                                                                     \
+        long long a_ = (long long)(a), b_ = (long long)(b);                                  \
+        if (llabs(a_ - b_) * 1000 > b_ * (thousandths))                                      \
             world_fail("%s:%d: %s is %lld, not %lld or so", __FILE__, __LINE__, #a, a_, b_); \
     } while (0)
 
