@@ -42,15 +42,16 @@ STATIC_ASSERT(sizeof(struct cpu_info) % 16 == 8); // the exception frame ends 16
 struct cpu {
     u32 id;
     u32 apic_id;
-    u32 online;            // [a]
-    u32 flush_wanted;      // [a] TLB-flush requests made
-    u32 flush_done;        // [a] requests served
-    u32 tlb_stamp;         // [a] TLB clock at the last full flush (mm/tlb.h)
-    struct cpu_info *info; // [i]
-    u64 *gdt_l1, *ldt_l1;  // [c] page-table entries of the GDT and LDT windows
-    u64 area;              // [i] virtual address of the per-CPU area
-    u64 *guest_root[2];    // [c] XPTI: copies of the guest's roots for user and kernel mode
-    u64 *guest_windows;    // [c] XPTI: the entries of gdt_l1 and ldt_l1 in their tables
+    u32 online;               // [a]
+    u32 flush_wanted;         // [a] TLB-flush requests made
+    u32 flush_done;           // [a] requests served
+    u32 tlb_stamp;            // [a] TLB clock at the last full flush (mm/tlb.h)
+    struct cpu_info *info;    // [i]
+    u64 *gdt_l1, *ldt_l1;     // [c] page-table entries of the GDT and LDT windows
+    u32 gdt_clear, ldt_clear; // [c] how many of the last ones are known to be empty
+    u64 area;                 // [i] virtual address of the per-CPU area
+    u64 *guest_root[2];       // [c] XPTI: copies of the guest's roots for user and kernel mode
+    u64 *guest_windows;       // [c] XPTI: the entries of gdt_l1 and ldt_l1 in their tables
     const struct domain *last_domain; // [a] whose vCPU ran here last; only compared
     u32 held_locks;                   // [c] debug: depth of lock_stack
     u16 lock_stack[16];               // [c]

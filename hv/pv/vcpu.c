@@ -202,16 +202,20 @@ static u8 empty_page[PAGE_SIZE] ALIGNED(4096) SECTION(".bss.page"); // descripto
 static void load_windows(const struct pv_vcpu *pv)
 {
     struct cpu *c = this_cpu();
-    for (u32 i = 0; i < PV_GDT_FRAMES; i++)
+    u32 gdt = PV_GDT_FRAMES - (pv->gdt_entries + 511) / 512;
+    u32 ldt = PV_LDT_FRAMES - (pv->ldt_entries + 511) / 512;
+    for (u32 i = 0; i < PV_GDT_FRAMES - MIN(gdt, c->gdt_clear); i++)
         if (mfn_eq(pv->gdt_frame[i], MFN_NONE))
             WRITE_ONCE(c->gdt_l1[i], ((u64)empty_page - VIRT_BASE) | PTE_P | PTE_NX);
         else
             window_set(c->gdt_l1, i, pv->gdt_frame[i]);
-    for (u32 i = 0; i < PV_LDT_FRAMES; i++)
+    for (u32 i = 0; i < PV_LDT_FRAMES - MIN(ldt, c->ldt_clear); i++)
         if (mfn_eq(pv->ldt_frame[i], MFN_NONE))
             WRITE_ONCE(c->ldt_l1[i], 0); // faults, to be mapped then
         else
             window_set(c->ldt_l1, i, pv->ldt_frame[i]);
+    c->gdt_clear = gdt;
+    c->ldt_clear = ldt;
     if (c->guest_windows) {
         memcpy(c->guest_windows, c->gdt_l1, PV_GDT_FRAMES * sizeof(u64));
         memcpy(c->guest_windows + (c->ldt_l1 - c->gdt_l1), c->ldt_l1, PV_LDT_FRAMES * sizeof(u64));
