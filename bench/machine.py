@@ -31,10 +31,11 @@ class Failed(Exception):
     """The machine did not get where it should; the text says how far it came."""
 
 
-def qemu(boot, counted, extra=()):
+def qemu(boot, counted, extra=(), cpus=1):
     """The command line. boot: QEMU's arguments that name what to start."""
     clock = COUNTED if counted else []
-    return ["qemu-system-x86_64", "-accel", "tcg,thread=single", "-M", "q35", "-cpu", "qemu64", "-smp", "1",
+    threads = "single" if counted or cpus == 1 else "multi"
+    return ["qemu-system-x86_64", "-accel", f"tcg,thread={threads}", "-M", "q35", "-cpu", "qemu64", "-smp", str(cpus),
             "-m", str(MEGABYTES), "-display", "none", "-monitor", "none", "-nodefaults", "-no-reboot",
             *clock, *boot, *extra]
 
@@ -72,9 +73,9 @@ def read_console(process, limit):
     return text
 
 
-def run_to_end(boot, counted, limit=300):
+def run_to_end(boot, counted, limit=300, cpus=1):
     """Boot and collect the figures: a dictionary, and what went wrong or None."""
-    process = subprocess.Popen(qemu(boot, counted, ["-serial", "stdio"]), stdin=subprocess.DEVNULL,
+    process = subprocess.Popen(qemu(boot, counted, ["-serial", "stdio"], cpus), stdin=subprocess.DEVNULL,
                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
         text = read_console(process, limit)

@@ -3,6 +3,7 @@
 by (system, kind, name), where system is bare, xen or wirt, and kind is one of
   icount   instructions of an operation       hc_icount   instructions of a hypercall
   wall     nanoseconds of an operation        hc_wall     nanoseconds of a hypercall
+  sched_icount, sched_wall, credit_icount, credit_wall: of a step of scheduling, Xen under credit2 or credit
   boot     icount or wall of the boot         size        bytes"""
 
 from collections import namedtuple
@@ -30,6 +31,39 @@ HYPERCALLS = {
     "grant_map_unmap_32": ("grant map + unmap, 32 at once", 0.5),
     "grant_copy_32": ("grant copy, 32 pages", 0.5),
 }
+SCHEDULING = {
+    "switch": ("switch, two domains yield", 0.6),
+    "yield": ("yield, nobody else", None),
+    "wake_p50": ("event to first instruction, median", 0.6),
+    "wake_p99": ("the same, 99th percentile", 0.6),
+    "wake_p50_hog": ("the same beside a busy guest, median", 0.6),
+    "wake_p99_hog": ("the same, 99th percentile", 0.6),
+    "pingpong": ("event ping-pong, one CPU", None),
+    "wake_p50_2cpu": ("event to first instruction on another CPU, median", 0.6),
+    "wake_p99_2cpu": ("the same, 99th percentile", 0.6),
+    "pingpong_2cpu": ("event ping-pong, two CPUs, pinned", None),
+    "pingpong_any": ("event ping-pong, two CPUs, not pinned", None),
+}
+# Parts of a whole: name: title, how it is compared, goal.
+SHARES = {
+    "lost_1": ("lost to the hypervisor: 1 busy guest, 2 CPUs", "limit", None),
+    "lost_8": ("lost to the hypervisor: 8 busy guests, 2 CPUs", "limit", 30000),
+    "share_error": ("error of shares 1:2:4:8 in 3 s", "ratio", 1.0),
+    "share_error_100ms": ("the same in 100 ms, mean", "ratio", 1.0),
+}
+
+
+def scheduling(beside, kind):
+    """Wirt beside one of Xen's schedulers."""
+    return [
+        *(Row("sched", f"{title} ({beside})", "instr", f"{kind}_icount", name, "ratio", goal)
+          for name, (title, goal) in SCHEDULING.items()),
+        *(Row("sched", f"{title} ({beside})", "ppm" if name[:4] == "lost" else "1/10000", f"{kind}_icount", name, compare, goal)
+          for name, (title, compare, goal) in SHARES.items()),
+        *(Row("sched", f"{title} ({beside})", "ns", f"{kind}_wall", name, "ratio", None)
+          for name, (title, _) in SCHEDULING.items()),
+    ]
+
 
 ROWS = [
     Row("boot", "boot: first instruction to dom0's", "instr", "boot", "icount", "ratio", 0.4),
@@ -38,6 +72,8 @@ ROWS = [
     *(Row("ops", title, "ns", "wall", name, "ratio", 1.0) for name, title in OPERATIONS.items()),
     *(Row("hc", title, "instr", "hc_icount", name, "ratio", goal) for name, (title, goal) in HYPERCALLS.items()),
     *(Row("hc", title, "ns", "hc_wall", name, "ratio", None) for name, (title, _) in HYPERCALLS.items()),
+    *scheduling("credit2", "sched"),
+    *scheduling("credit", "credit"),
     Row("size", "hypervisor image, loaded from the file", "bytes", "size", "file", "limit", 400 * 1024),
     Row("size", "hypervisor image, in memory", "bytes", "size", "memory", "ratio", None),
     Row("size", "RAM kept for itself", "bytes", "size", "kept", "ratio", None),

@@ -13,7 +13,7 @@ BENCH_HC_CFLAGS := -std=gnu17 -O2 -Wall -Wextra -Wshadow -Werror -ffreestanding 
 BENCH_HC_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,--no-warn-rwx-segments
 
 .PHONY: bench bench-guest
-bench: $(BUILD)/wirt $(BENCH_DIR)/ops.cpio $(BENCH_DIR)/hc.elf
+bench: $(BUILD)/wirt $(BENCH_DIR)/ops.cpio $(BENCH_DIR)/hc.elf $(BENCH_DIR)/sched.elf
 	bench/run --build $(BUILD) --kernel "$(or $(BENCH_KERNEL),$$(images/fetch current)/vmlinuz)" \
 		--xen "$(or $(BENCH_XEN),$$(images/fetch oracle)/xen)" $(BENCH_ARGS)
 	$(if $(BENCH_ARGS),,$(MAKE) --no-print-directory bench-guest)

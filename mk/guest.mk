@@ -17,6 +17,8 @@ GUEST_FEATURES := writable_descriptor_tables|auto_translated_physmap|supervisor_
 GUEST_CPPFLAGS := -I$(GUEST_DIR) -I. -MMD -MP
 GUEST_LIB := $(patsubst $(GUEST_DIR)/lib/%.c,%,$(wildcard $(GUEST_DIR)/lib/*.c))
 GUEST_LIB_OBJS := $(addprefix $(GUEST_OUT)/lib/,$(addsuffix .o,$(filter-out kit,$(GUEST_LIB))))
+GUEST_LINK = ld -m elf_x86_64 -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments -static -nostdlib \
+	-T $(GUEST_OUT)/lib/kernel.lds -o $@ $(filter %.o,$^)
 
 -include $(wildcard $(GUEST_DIR)/*/flags.mk)
 
@@ -46,8 +48,19 @@ $(GUEST_OUT)/%/main.o: $(GUEST_DIR)/%/main.c mk/guest.mk
 
 $(GUEST_OUT)/%.elf: $(GUEST_OUT)/%/start.o $(GUEST_OUT)/%/kit.o $(GUEST_OUT)/%/main.o $(GUEST_LIB_OBJS) \
 		$(GUEST_OUT)/lib/kernel.lds
-	ld -m elf_x86_64 -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments -static -nostdlib -T $(GUEST_OUT)/lib/kernel.lds -o $@ \
-		$(filter %.o,$^)
+	$(GUEST_LINK)
 
 .SECONDARY:
 -include $(wildcard $(GUEST_OUT)/*/*.d)
+
+# bench/sched uses the kit, too (mk/bench.mk).
+$(BUILD)/bench/sched/%.o: GUEST_CPPFLAGS += -DTEST_NAME='"sched"' -DGUEST_FEATURES='"$(GUEST_FEATURES)"'
+$(BUILD)/bench/sched/start.o: $(GUEST_DIR)/lib/start.S
+$(BUILD)/bench/sched/kit.o: $(GUEST_DIR)/lib/kit.c
+$(BUILD)/bench/sched/main.o: bench/sched/main.c
+$(addprefix $(BUILD)/bench/sched/,start.o kit.o main.o):
+	@mkdir -p $(@D)
+	$(CC) $(GUEST_CFLAGS) $(GUEST_CPPFLAGS) -c -o $@ $<
+
+$(BUILD)/bench/sched.elf: $(addprefix $(BUILD)/bench/sched/,start.o kit.o main.o) $(GUEST_LIB_OBJS) $(GUEST_OUT)/lib/kernel.lds
+	$(GUEST_LINK)

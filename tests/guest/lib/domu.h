@@ -28,7 +28,7 @@
 #include <xen/sysctl.h>
 
 enum {
-    DOMU_MAX = 4,      // at the same time
+    DOMU_MAX = 8,      // at the same time
     DOMU_FRAMES = 4096 // pseudo-physical frames of one
 };
 enum { DOMU_START_INFO = 1, DOMU_CONSOLE = 4, DOMU_XENSTORE = 5, DOMU_L4 = 6, DOMU_P2M = 16 };
