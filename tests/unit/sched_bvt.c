@@ -12,7 +12,7 @@ static struct domain *solo(u32 id, u32 weight)
 }
 
 // Who has run how long since the last look, in ns.
-UNUSED static u64 ran(u32 dom, u32 vcpu)
+static u64 ran(u32 dom, u32 vcpu)
 {
     struct vcpu_runstate_info r;
     sched_runstate(&world.vcpu[dom][vcpu], &r);
@@ -35,6 +35,11 @@ static void start(u32 dom)
 static void wake(u32 dom)
 {
     world_do(0, task_wakes, &world.vcpu[dom][0]);
+}
+
+static void pause_vcpu(void *data)
+{
+    sched_set(data, VCPU_BLOCKED);
 }
 
 static void begin(const char *policy, u32 count, u64 slice, u64 allowance)
@@ -129,10 +134,118 @@ static void test_example(void **state)
         isolated(run_example, &examples[i]);
 }
 
+// --- single rules ---
+
+static void hog(u32 id, u32 weight)
+{
+    solo(id, weight);
+    start(id);
+}
+
+// Under warp for 2 of every 12 ms or so; its weight is next to nothing otherwise.
+static void run_limit(const void *arg)
+{
+    begin("bvt", 1, 5, 1);
+    hog(0, 65535);
+    struct domain *d = solo(1, 256);
+    d->share.warp = 1000 * MS;
+    d->share.warp_limit = 2 * MS;
+    d->share.unwarp = 10 * MS;
+    d->share.warps = true;
+    world.task[1][0].act = blocks;
+    world.task[1][0].left = 100 * MS;
+    start(1);
+    for (u32 i = 0; i < 100; i++) {
+        u64 end = world.now + 12 * MS;
+        for (ran(1, 0); world.now < end;) {
+            world_run(world.now + MS / 4);
+            if (world.vcpu[1][0].flags == 0 && world.now % (4 * MS) == 0) {
+                world_do(0, pause_vcpu, &world.vcpu[1][0]); // sleep gives no warp back
+                world_do(0, task_wakes, &world.vcpu[1][0]);
+            }
+        }
+        u64 got = ran(1, 0);
+        EXPECT(got <= 4 * MS); // the window may cut two of its times, 2 ms each
+    }
+    EXPECT(world.vcpu[1][0].runstate.time[RUNSTATE_running] >= 50 * MS);
+}
+
+// A sleep of a second is worth no more than the allowance.
+static void run_sleep(const void *arg)
+{
+    begin("bvt", 1, 5, 1);
+    hog(0, 256);
+    solo(1, 256);
+    needs(1, 1);
+    start(1);
+    world_run(1000 * MS);
+    world.task[1][0].left = NEVER;
+    ran(0, 0);
+    ran(1, 0);
+    wake(1);
+    world_run(1100 * MS);
+    u64 first = ran(1, 0);
+    EXPECT(first >= 45 * MS && first <= 56 * MS);
+    EXPECT_EQ(first + ran(0, 0), 100 * MS);
+}
+
+static void yields(struct vcpu *v)
+{
+    task_of(v)->left = MS;
+    sched_yield(v);
+}
+
+// Who yields gives its place to its sibling, whoever else is next in line.
+static void run_yield(const void *arg)
+{
+    begin("bvt", 1, 5, 0);
+    world_domain(0, pool_enter(0), 2, 256);
+    solo(1, 256);
+    world.task[0][0].act = yields;
+    world.task[0][0].left = MS;
+    start(0);
+    start(1);
+    world_run(world.now + MS + 1);
+    EXPECT(world.vcpu[0][1].running);
+    world_run(1000 * MS);
+    EXPECT(ran(1, 0) >= 400 * MS);
+    EXPECT(ran(0, 0) + ran(0, 1) >= 400 * MS);
+}
+
+// It is heavy and alone on its CPU: what it lacks is forgotten but for 8 slices of its own.
+static void run_alone(const void *arg)
+{
+    struct cpumask second = {{2}};
+    begin("bvt", 2, 5, 1);
+    for (u32 i = 0; i < 2; i++)
+        world_domain(i, pool_enter(0), 1, i ? 2560 : 256);
+    solo(2, 2560);
+    world.vcpu[0][0].hard = (struct cpumask){{1}};
+    world.vcpu[1][0].hard = world.vcpu[2][0].hard = second;
+    for (u32 i = 0; i < 3; i++) {
+        if (i == 2)
+            world_run(5000 * MS);
+        world.vcpu[i][0].cpu = i ? 1 : 0;
+        start(i);
+    }
+    ran(1, 0);
+    world_run(6000 * MS);
+    u64 first = ran(1, 0);
+    EXPECT(first >= 450 * MS && first <= 550 * MS);
+}
+
+static void test_rules(void **state)
+{
+    void (*const rules[])(const void *) = {run_limit, run_sleep, run_yield, run_alone};
+    for (u32 i = 0; i < ARRAY_SIZE(rules); i++)
+        isolated(rules[i], NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_example),
+        cmocka_unit_test(test_rules),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
