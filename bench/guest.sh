@@ -64,12 +64,12 @@ ops() {
 }
 
 # A guest with a disk in dom0's memory, and one with fio and iperf3.
-worker() { # name last-byte-of-address
-    config "$1" 'memory = 256' "disk = [ 'phy:/dev/ram0,xvdb,w', 'phy:/dev/vdb,xvdc,r' ]" "vif = [ 'bridge=xenbr0' ]"
+worker() { # name number
+    config "$1" 'memory = 256' "disk = [ 'phy:/dev/ram$2,xvdb,w', 'phy:/dev/vdb,xvdc,r' ]" "vif = [ 'bridge=xenbr0' ]"
     guest_up "$1" >/dev/null || return
     say "$1" 'modprobe -a crc32c_generic ext4; mkdir -p /root; until mount -t ext4 -o ro,noload /dev/xvdc /root; do sleep 1; done'
-    say "$1" "ip link set lo up; ip addr add 10.1.0.$2/24 dev eth0; ip link set eth0 up"
-    within 60 ping -q -c 1 -W 1 "10.1.0.$2" >/dev/null
+    say "$1" "ip link set lo up; ip addr add 10.1.0.3$2/24 dev eth0; ip link set eth0 up"
+    within 60 ping -q -c 1 -W 1 "10.1.0.3$2" >/dev/null
 }
 
 # One process for all jobs, as starting fio takes longer than a job.
@@ -99,12 +99,12 @@ network() {
         figure net_to_dom0_kib "$(/tmp/tools/run $client -R | received)"
         sleep 2
     }
-    worker two 32
+    worker two 2
     figure net_between_guests_kib "$(say two "/root/run $client" | received)"
 }
 
 create
 memory
 ops
-modprobe brd rd_nr=1 rd_size=65536
-worker one 31 && disk && network
+modprobe brd rd_nr=3 rd_size=65536
+worker one 1 && disk && network
