@@ -189,7 +189,10 @@ class Machine:
         self.monitor.settimeout(60)
         data = b""
         while True:
-            data += self.monitor.recv(65536)
+            received = self.monitor.recv(65536)
+            if not received:
+                raise Failure("QEMU's monitor has gone")
+            data += received
             *lines, data = data.split(b"\n")
             for answer in map(json.loads, lines):
                 if isinstance(answer.get("return"), str):
