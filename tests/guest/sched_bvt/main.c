@@ -151,14 +151,14 @@ static void check_shares(struct domu *a, struct domu *b)
     long got;
 
     rest(SECOND / 5);
-    got = share(a, b, 2 * SECOND);
+    got = share(a, b, SECOND);
     CHECK(got >= 25 && got <= 75);
     CHECK_RC(put(b, (struct wirt_sched_bvt){.mcu_advance = 80}), 0); // 8 to 1
-    got = share(a, b, 2 * SECOND);
+    got = share(a, b, SECOND);
     CHECK(got >= 65);
     // Under warp b comes first, but a warp is borrowed: in the long run nothing changes.
     CHECK_RC(put(b, (struct wirt_sched_bvt){80, 1, 20000, 0, 0}), 0);
-    got = share(a, b, 2 * SECOND);
+    got = share(a, b, SECOND);
     CHECK(got >= 60);
     CHECK_RC(vcpu_times(b, 0, &v), 0);
     CHECK(v.warped && v.evt_ns == v.avt_ns - 20000000);
@@ -182,7 +182,7 @@ static void check_newcomer(struct domu *old)
     CHECK_RC(hard_affinity(d->id, 0, 0x8), 0);
     CHECK_RC(domu_unpause(d), 0);
     rest(SECOND / 10);
-    long got = share(old, d, 2 * SECOND);
+    long got = share(old, d, SECOND);
     CHECK(got >= 4 && got <= 96);
     CHECK_RC(domu_destroy(d), 0);
 }
