@@ -20,7 +20,7 @@ WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wcast-q
 HV_CFLAGS := -std=gnu17 -O2 -g -ffreestanding -fpie -mcmodel=small -fvisibility=hidden \
     -mindirect-branch=thunk-extern -mindirect-branch-register -mgeneral-regs-only -mno-red-zone -fno-stack-protector -fcf-protection=none \
     -fno-asynchronous-unwind-tables -fno-omit-frame-pointer -fno-common -fno-strict-aliasing \
-    -ffunction-sections -fdata-sections -fno-align-jumps -fno-align-loops \
+    -ffunction-sections -fdata-sections -fno-align-functions -fno-align-labels -fno-align-jumps -fno-align-loops -malign-data=abi \
     -Ihv -I. -I$(BUILD)/gen -include hv/lib/hidden.h $(WARN) -DWIRT_VERSION='"$(VERSION)"'
 ifeq ($(DEBUG),1)
 HV_CFLAGS += -DWIRT_DEBUG
@@ -44,7 +44,9 @@ FAST := hv/cpu/traps.c hv/cpu/time.c hv/dom/domain.c hv/dom/evtchn%.c hv/dom/gra
     hv/hc/pv.c hv/hc/sched.c hv/hc/table.c hv/hc/vcpu.c hv/lib/string.c hv/mm/alloc.c \
     hv/mm/tlb.c hv/pv/cpuid.c hv/pv/emulate.c hv/pv/mmu.c hv/pv/ptwrite.c hv/pv/traps.c \
     hv/pv/vcpu.c hv/sched/sched.c hv/sched/timer.c
-size_flags = $(if $(filter $(FAST),$<),,-Os)
+# Of these the ones that do not care for a call more: what is large and not declared inline is called.
+CALLS := $(filter-out hv/cpu/% hv/hc/sched.c hv/pv/vcpu.c hv/sched/%,$(FAST))
+size_flags = $(if $(filter $(CALLS),$<),-fno-inline-functions,$(if $(filter $(FAST),$<),,-Os))
 
 $(BUILD)/hv/%.o: hv/%.c Makefile
 	@mkdir -p $(@D)

@@ -157,7 +157,8 @@ static void print_backtrace(u64 rbp, u64 rip)
 {
     for (u32 depth = 0; depth < 24; depth++) {
         u64 off = 0;
-        const char *name = symbol_lookup(rip, &off);
+        char buffer[SYMBOL_NAME_BYTES];
+        const char *name = symbol_lookup(rip, &off, buffer);
         printk(LOG_ERR, "   [%016llx] %s+0x%llx", (unsigned long long)rip, name ? name : "?",
                (unsigned long long)off);
         u64 frame[2];

@@ -27,7 +27,7 @@ static bool test_and_clear(xen_ulong_t *word, u32 bit)
 
 // The bit of `port` in a word array; false for a port that the arrays do not have, which a domain
 // may hold after it has left the FIFO ABI.
-static bool test(const xen_ulong_t *words, port_t port)
+static inline bool test(const xen_ulong_t *words, port_t port)
 {
     if (port.v >= EVTCHN_2L_NR_CHANNELS)
         return false;

@@ -173,7 +173,7 @@ void pv_inject_pf(struct cpu_regs *regs, u64 address, u32 error)
 
 // --- events ---
 
-static void enter_callback(struct vcpu *v, struct cpu_regs *r, const struct pv_callback *cb)
+static inline void enter_callback(struct vcpu *v, struct cpu_regs *r, const struct pv_callback *cb)
 {
     if (!push_frame(v, r, cb->address, FLAT_RING3_CS64, cb->mask_events, NULL, 0))
         domain_crash(v->dom, "its callback's stack is not writable, or it has no callback");
@@ -181,16 +181,16 @@ static void enter_callback(struct vcpu *v, struct cpu_regs *r, const struct pv_c
 
 bool pv_deliver_events(struct vcpu *v, struct cpu_regs *r)
 {
-    if (v->pv.nmi_pending && !v->pv.nmi_masked && v->pv.nmi.address) {
+    const struct pv_callback *cb = &v->pv.event;
+    if (unlikely(v->pv.nmi_pending) && !v->pv.nmi_masked && v->pv.nmi.address) {
         v->pv.nmi_pending = false;
         v->pv.nmi_masked = true;
-        enter_callback(v, r, &v->pv.nmi);
-        return true;
-    }
-    if (!READ_ONCE(v->info->evtchn_upcall_pending) || READ_ONCE(v->info->evtchn_upcall_mask) ||
-        v->pv.event.address == 0)
+        cb = &v->pv.nmi;
+    } else if (!READ_ONCE(v->info->evtchn_upcall_pending) ||
+               READ_ONCE(v->info->evtchn_upcall_mask) || cb->address == 0) {
         return false;
-    enter_callback(v, r, &v->pv.event);
+    }
+    enter_callback(v, r, cb);
     return true;
 }
 

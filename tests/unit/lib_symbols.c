@@ -17,12 +17,26 @@ __asm__(".section .rodata\n"
         ".globl symbol_table\n"
         "symbol_table:\n"
         ".quad 0xffff808000100000, 0xffff808000101000\n"
-        ".long 3\n"
-        ".long 0x10, 0x20, 0x100\n"
-        ".asciz \"first\"\n"
+        ".long 4\n"
+        ".ascii \"st\"\n"  // 128
+        ".byte 128, '_'\n" // 129: st_
+        ".byte 129, 129\n" // 130: st_st_
+        ".skip 250\n"
+        ".byte 0x10\n"
+        ".ascii \"fir\"\n"
+        ".byte 128, 0\n"
+        ".byte 0x10\n"
         ".asciz \"second.part.0\"\n"
-        ".asciz \"last\"\n"
+        ".byte 0xe0, 0x01\n"
+        ".ascii \"la\"\n"
+        ".byte 128, 0\n"
+        ".byte 0x80, 0x04\n"
+        ".fill 11, 1, 130\n"
+        ".byte 0\n"
         ".text\n");
+
+// 66 characters, of which 63 fit.
+#define LONG "st_st_st_st_st_st_st_st_st_st_st_st_st_st_st_st_st_st_st_st_st_"
 
 static void test_lookup(void **state)
 {
@@ -33,11 +47,13 @@ static void test_lookup(void **state)
     } rows[] = {
         {START + 0x10, "first", 0},         {START + 0x1f, "first", 0xf},
         {START + 0x20, "second.part.0", 0}, {START + 0xff, "second.part.0", 0xdf},
-        {START + 0x100, "last", 0},         {END - 1, "last", 0xeff},
+        {START + 0x100, "last", 0},         {START + 0x2ff, "last", 0x1ff},
+        {START + 0x300, LONG, 0},           {END - 1, LONG, 0xcff},
     };
     for (u32 i = 0; i < ARRAY_SIZE(rows); i++) {
         u64 offset = ~(u64)0;
-        assert_string_equal(symbol_lookup(rows[i].addr, &offset), rows[i].name);
+        char name[SYMBOL_NAME_BYTES];
+        assert_string_equal(symbol_lookup(rows[i].addr, &offset, name), rows[i].name);
         assert_int_equal(offset, rows[i].offset);
     }
 }
@@ -46,8 +62,9 @@ static void test_outside(void **state)
 {
     const u64 addrs[] = {0, START - 1, START, START + 0xf, END, ~(u64)0};
     u64 offset;
+    char name[SYMBOL_NAME_BYTES];
     for (u32 i = 0; i < ARRAY_SIZE(addrs); i++)
-        assert_null(symbol_lookup(addrs[i], &offset));
+        assert_null(symbol_lookup(addrs[i], &offset, name));
 }
 
 int main(void)
