@@ -92,7 +92,7 @@ check_framebuffer() {
     config fb 'vfb = [ "type=vnc,vnclisten=127.0.0.1,vncdisplay=5" ]' 'memory = 112'
     guest_up fb
     within 20 has fb /dev/fb0
-    say fb 'yes wirt | tr -d "\n" | head -c 1920000 >/dev/fb0'
+    say fb 's=wirt; for i in 0 1 2 3 4 5 6 7; do s=$s$s; done; for i in $(seq 1875); do printf %s $s; done >/dev/fb0'
     within 30 python3 "$LAB/vnc.py" 5905 wirt
     xl destroy fb
 }
