@@ -11,6 +11,7 @@
 #include "dom/claim.h"
 #include "dom/grant.h"
 #include "hc/continue.h"
+#include "lib/printk.h"
 #include "lib/string.h"
 #include "mm/frame.h"
 #include "mm/m2p.h"
@@ -201,6 +202,17 @@ static long walk(struct vcpu *cur, u32 cmd, const struct extents *e, u64 start,
     return (long)i;
 }
 
+// A builder first tries large extents, and small ones when there is none.
+static void say_refused(const struct extents *e)
+{
+    bool able = memory_has_room(e->d, 0) && claim_allows(e->d, 1) && frames_free_count();
+    if (e->order == 0 && !able)
+        printk(LOG_WARN, "domain %u gets no more memory: has %llu KiB of at most %llu, %llu free",
+               e->d->id.v, (unsigned long long)memory_reserved(e->d) * 4,
+               (unsigned long long)READ_ONCE(e->d->frames_max) * 4,
+               (unsigned long long)frames_free_count() * 4);
+}
+
 static long reservation(struct vcpu *cur, u32 cmd, guest_ptr arg, u64 start,
                         bool (*step)(const struct extents *e, u64 index))
 {
@@ -212,6 +224,8 @@ static long reservation(struct vcpu *cur, u32 cmd, guest_ptr arg, u64 start,
     if (rc)
         return rc == -EPERM ? rc : (long)start;
     long ret = walk(cur, cmd, &e, start, step);
+    if (cmd != XENMEM_decrease_reservation && e.d != cur->dom && ret >= 0 && (u64)ret < e.count)
+        say_refused(&e);
     domain_put(e.d);
     return ret;
 }

@@ -132,8 +132,7 @@ static enum emul_rc read_cr(struct emul_ctxt *c, unsigned cr, u64 *val)
         *val = mfn_to_maddr(v->pv.l4_kernel).v;
         return EMUL_OK;
     case 4:
-        *val = v->pv.cr4 |
-               (read_cr4() & (CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_DE | CR4_OSXSAVE));
+        *val = pv_cr4(v);
         return EMUL_OK;
     default:
         return EMUL_UNHANDLED;

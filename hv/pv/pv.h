@@ -122,6 +122,8 @@ void pv_clear_traps(struct pv_vcpu *pv);
 NODISCARD int pv_set_context(struct vcpu *v, const struct vcpu_guest_context *c);
 // The state of a vCPU that does not run, in a form that pv_set_context takes. *c is zero.
 void pv_get_context(const struct vcpu *v, struct vcpu_guest_context *c);
+// CR4 as the guest reads it: its own bits, and those of ours that it may know of.
+u64 pv_cr4(const struct vcpu *v);
 
 // --- pv/traps.c ---
 

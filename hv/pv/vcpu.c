@@ -550,6 +550,12 @@ static u64 root_cr3(mfn_t root)
     return mfn_eq(root, MFN_NONE) ? 0 : xen_pfn_to_cr3(root.v);
 }
 
+u64 pv_cr4(const struct vcpu *v)
+{
+    return v->pv.cr4 |
+           (read_cr4() & (CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_DE | CR4_OSXSAVE));
+}
+
 void pv_get_context(const struct vcpu *v, struct vcpu_guest_context *c)
 {
     const struct pv_vcpu *pv = &v->pv;
@@ -567,7 +573,9 @@ void pv_get_context(const struct vcpu *v, struct vcpu_guest_context *c)
     c->kernel_sp = pv->kernel_sp;
     c->ctrlreg[0] = (read_cr0() & ~(u64)CR0_TS) | pv->cr0;
     c->ctrlreg[1] = root_cr3(pv->l4_user);
+    c->ctrlreg[2] = READ_ONCE(v->info->arch.cr2);
     c->ctrlreg[3] = root_cr3(pv->l4_kernel);
+    c->ctrlreg[4] = pv_cr4(v);
     for (u32 i = 0; i < 8; i++)
         c->debugreg[i] = i < 4 ? pv->dr[i] : i == 6 ? pv->dr6 : i == 7 ? pv->dr7 : 0;
     c->vm_assist = v->dom->vm_assist;

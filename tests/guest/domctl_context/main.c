@@ -25,6 +25,7 @@ static void guest(void)
     CHECK_RC(hc_set_debugreg(0, 0x401000), 0);
     CHECK_RC(hc_set_debugreg(7, 0x401), 0);
     CHECK_RC(hc_set_segment_base(SEGBASE_FS, 0x1234000), 0);
+    asm volatile("mov %0, %%cr2" : : "r"(0x1235678ul)); // emulated
     CHECK_RC(hc_stack_switch(FLAT_KERNEL_SS, (uint64_t)this_cpu() + CPU_ENTRY_SP - 64), 0);
     CHECK_RC(register_callback(CALLBACKTYPE_syscall, CALLBACKF_mask_events, syscall_entry), 0);
     ready = 1;
@@ -63,7 +64,9 @@ static void check_running(void)
     CHECK(back.flags & VGCF_syscall_disables_events);
     CHECK_EQ(back.trap_ctxt[14].address, trap_stubs[14]);
     CHECK_EQ(back.trap_ctxt[3].flags & 3, 3);
+    CHECK_EQ(back.ctrlreg[2], 0x1235678);
     CHECK_EQ(back.ctrlreg[3], xen_pfn_to_cr3(d->p2m[DOMU_L4]));
+    CHECK_EQ(back.ctrlreg[4] & 0x620, 0x620); // PAE, OSFXSR, OSXMMEXCPT
     CHECK_EQ(back.ldt_ents, 0);
     CHECK_RC(domu_destroy(d), 0);
 }
