@@ -13,13 +13,14 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 class Dom0(Machine):
-    """`commands` is a bash script. Its first line runs when the tools are up."""
+    """`commands` is a bash script. Its first line runs when the tools are up. The image variant
+    `second_disk` is /dev/vdb."""
 
-    def __init__(self, lab, commands, *, variant="tools", guest="guest", guest_disk=False, cpus=1, mem=3072, kernel_args="",
+    def __init__(self, lab, commands, *, variant="tools", guest="guest", second_disk=None, cpus=1, mem=3072, kernel_args="",
                  hv_args="dom0_mem=1024M", devices=(), **machine):
         image = lab.image(variant)
         self.share = lab.log_path()[:-len(".log")] + ".lab"
-        disks = [image] + ([lab.image("guest")] if guest_disk else [])
+        disks = [image] + ([lab.image(second_disk)] if second_disk else [])
         options = ["-virtfs", f"local,path={self.share},mount_tag=lab,security_model=none,id=lab"]
         for disk in disks:
             options += ["-drive", f"file={disk}/disk.img,format=raw,if=virtio,snapshot=on"]

@@ -12,7 +12,7 @@ from dom0 import HERE, Dom0
 from lab import TOP
 from machine import Failure
 
-CHECK = r"wirt-check (\w+) (ok|FAIL) (\d+) ?([^\r\n]*)\r*\n"
+CHECK = r"wirt-check (\w+) (ok|FAIL|skip) (\d+) ?([^\r\n]*)\r*\n"
 
 
 def checks_of(group):
@@ -31,7 +31,8 @@ def run(lab, name, group, limit, needs=(), **machine):
             vm.expect("wirt-tools-up", 120)
             while waiting:
                 check, word, seconds, why = (part.decode() for part in vm.expect(CHECK, limit + 20).groups())
-                results.append(Result(f"xl-{name}/{check}", why if word == "FAIL" else None, float(seconds)))
+                note = f" (skipped: {why})" if word == "skip" else ""
+                results.append(Result(f"xl-{name}/{check}{note}", why if word == "FAIL" else None, float(seconds)))
                 waiting.remove(check)
             vm.expect_end("guest-shutdown")
     except Failure as failure:
@@ -53,7 +54,7 @@ TESTS = [
     _group("control", cpus=2, hv_args="dom0_mem=1024M dom0_max_vcpus=1"),
     _group("devices"),
     _group("sched", cpus=3, hv_args="dom0_mem=1024M dom0_max_vcpus=1"),
-    _group("boot", guest_disk=True),
+    _group("boot", second_disk="guest"),
     _group("bad", named=False, limit=600),
     _group("conform", named=False),
     _group("libvirt", variant="libvirt"),

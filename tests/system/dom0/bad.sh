@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 #
-# What can go wrong: refused guests, killed daemons. A guest that runs all the time must not notice.
+# What can go wrong: refused guests, mad frontends, killed daemons. A guest that runs all the time must not notice.
 # shellcheck shell=bash
+
+dmesg_has() { dmesg | grep -qi -- "$1"; } # pattern
 
 # xl create must fail in time, say something that contains the word, and leave no domain and nothing
 # allocated behind.
@@ -23,6 +25,11 @@ check_start() {
     free_kib >free-before
 }
 
+# Wirt's console names the domain, the value and the limit.
+told() { # pattern
+    [ "$(cat /sys/hypervisor/version/extra)" != .wirt ] || xl dmesg | grep -q "$1"
+}
+
 check_kernel_is_noise() {
     head -c 1M /dev/urandom >noise
     refused 'error' "kernel = \"$PWD/noise\""
@@ -34,15 +41,62 @@ check_kernel_is_cut() {
 }
 
 check_kernel_is_missing() { refused 'No such file' 'kernel = "/nowhere"'; }
-check_too_much_memory() { refused 'memory' 'memory = 1000000'; }
+check_too_much_memory() {
+    refused 'memory' 'memory = 1000000'
+    told 'domain [0-9]*: 102[0-9]* KiB asked for, [0-9]* KiB free'
+}
+
 check_too_little_memory() { refused 'error' 'memory = 4'; }
-check_too_many_vcpus() { refused 'error' 'vcpus = 10000'; }
+check_too_many_vcpus() {
+    refused 'error' 'vcpus = 10000' # by xl itself
+    refused 'error' 'vcpus = 200'
+    told 'domain [0-9]* is not created: vCPUs 0xc8, at most 0x80'
+}
+
 check_disk_is_missing() { refused 'No such file' "disk = [ 'phy:/dev/nowhere,xvda,w' ]"; }
 check_bridge_is_missing() { refused 'error' "vif = [ 'bridge=nowhere' ]"; }
 check_config_is_nonsense() { refused 'syntax\|error' 'this is not a setting'; }
 
 check_name_is_taken() {
     fails xl create good.cfg
+    say good true
+}
+
+ring() { # name device entry in the store...
+    local id=$1 device=$2 entry
+    shift 2
+    for entry; do
+        python3 "$LAB/nonsense.py" "$id" "$(xenstore-read "/local/domain/$id/device/$device/$entry")"
+    done
+}
+
+# What a mad frontend's rings hold: whoever serves it gives up on it, and on nobody else.
+check_rings_of_nonsense() {
+    local id
+    head -c 8M /dev/urandom >mad.img
+    config mad "disk = [ 'phy:$(losetup -f --show mad.img),xvda,w' ]" "vif = [ 'bridge=xenbr0' ]"
+    guest_up mad
+    say mad 'ip addr add 10.1.0.51/24 dev eth0 && ip link set eth0 up && [ -e /dev/xvda ]'
+    within 20 ping -c 1 -W 1 10.1.0.51
+    id=$(xl domid mad)
+    ring "$id" vbd/51712 ring-ref
+    ring "$id" vif/0 tx-ring-ref rx-ring-ref
+    tell mad '(dd if=/dev/urandom of=/dev/xvda bs=64k count=16 conv=fsync &); ping -c 3 10.1.0.1'
+    within 30 dmesg_has "vif$id.0.*disabling\|vif$id.0: .*rror\|frontend.*ogus\|blkback.*$id"
+    fails ping -c 2 -W 2 10.1.0.51
+    say good true
+    python3 "$LAB/nonsense.py" "$id" 0 # xenconsoled's
+    tell mad 'echo nobody hears me'
+    say good true
+    python3 "$LAB/nonsense.py" "$id" 1 # xenstored's
+    xenstore-ls >/dev/null
+    say good true
+    timeout $((120 * PATIENCE)) xl destroy mad
+    guest_gone mad
+    losetup -D
+    config next
+    guest_up next
+    xl destroy next
     say good true
 }
 

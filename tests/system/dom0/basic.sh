@@ -106,7 +106,7 @@ check_ten() {
     local guest
     for guest in ten{0..9}; do
         config $guest
-        xl create $guest.cfg
+        create $guest
     done
     for guest in ten{0..9}; do console_says $guest 'wirt-init kernel=' 120; done
     [ "$(xl list | grep -c '^ten')" = 10 ]
