@@ -26,6 +26,27 @@ check_event_channels() {
 
 check_contexts() { $BIN/xenctx "$(xl domid look)" 0 | grep -q '^rip:'; }
 
+check_depriv_fd_checker() {
+    python3 "$LAB/depriv.py" "$(xl domid look)" | tee verdicts
+    [ "$(grep -c ' pass ' verdicts)" = 3 ]
+    fails grep ' fail ' verdicts
+}
+
+check_tools_that_look() {
+    local id
+    id=$(xl domid look)
+    xl uptime look
+    xl debug-keys q
+    xl dmesg | grep -q 'domain'
+    xentop -b -i 1 | grep -qw look
+    xenpm get-cpuidle-states
+    $BIN/xen-mfndump dump-p2m "$id" | grep -q 'pfn=0x0 ==> mfn='
+    fails $BIN/xen-hptool cpu-online 0 # it is
+    $BIN/xen-diag gnttab_query_size "$id" | grep -q max_nr_frames
+    timeout -s INT 5 $BIN/xentrace -D -e all trace || true
+    [ "$(stat -c %s trace)" -gt 4096 ]
+}
+
 check_processors() {
     $BIN/xen-cpuid -p
     xl info -n
