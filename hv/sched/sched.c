@@ -16,7 +16,7 @@
 #include "sched/pool.h"
 #include "sched/trace.h"
 
-enum { BALANCE_NS = 5000000 };
+enum { BALANCE_NS = 3000000 };
 
 static struct sched_queue queues[CPUS_MAX];
 
@@ -168,9 +168,8 @@ static bool wants_cpu(struct sched_queue *q, const struct sched_entity *e)
 }
 
 // Queues a runnable vCPU on its CPU and tells who must know. Unlocks q.
-static void queue_up(struct sched_queue *q, struct vcpu *v, bool woken)
+static void queue_up(struct sched_queue *q, struct vcpu *v, u64 now, bool woken)
 {
-    u64 now = time_now();
     u32 cpu = v->cpu;
     join(q, v, now, woken);
     bool busy = q->running, timed = q->timed, wants = wants_cpu(q, &v->sched);
@@ -237,13 +236,14 @@ void sched_clear(struct vcpu *v, u32 flags)
         return;
     }
     TRACE(TRC_SCHED_WAKE, trace_dom(v), trace_vcpu(v));
-    set_runstate(v, RUNSTATE_runnable, time_now());
+    u64 now = time_now();
+    set_runstate(v, RUNSTATE_runnable, now);
     struct cpumask may = sched_allowed(v);
     u32 cpu = v->cpu;
     if (unlikely(!cpumask_test(&v->soft, cpu)))
         cpu = idle_in(&may, &v->soft);
     if (likely(cpu == v->cpu && cpumask_test(&may, cpu))) {
-        queue_up(q, v, true);
+        queue_up(q, v, now, true);
         return;
     }
     // A better CPU idles, or its own was taken away while it slept.
@@ -256,14 +256,15 @@ void sched_clear(struct vcpu *v, u32 flags)
 void sched_set(struct vcpu *v, u32 flags)
 {
     struct sched_queue *q = lock_queue(v);
+    u64 now = time_now();
     if (v->running)
-        account(q, time_now()); // while it counts as active
+        account(q, now); // while it counts as active
     change_flags(v, v->flags | flags);
     TRACE(TRC_SCHED_SLEEP, trace_dom(v), trace_vcpu(v));
     if (v->sched.queued)
         sched_remove(q, &v->sched);
     if (!v->running)
-        set_runstate(v, waiting_state(v), time_now());
+        set_runstate(v, waiting_state(v), now);
     else
         smp_raise(v->cpu, SOFTIRQ_SCHED);
     spin_unlock(&q->lock);
@@ -307,7 +308,7 @@ static void replace(struct vcpu *v, bool woken)
         if (v->sched.queued)
             sched_remove(q, &v->sched);
         if (here) {
-            queue_up(q, v, woken);
+            queue_up(q, v, time_now(), woken);
             return;
         }
         u32 to = idle_in(&may, &v->soft);
