@@ -350,15 +350,6 @@ void sched_set_pool(u32 cpu, struct sched_pool *pool)
     smp_raise(cpu, SOFTIRQ_SCHED);
 }
 
-bool sched_cpu_empty(u32 cpu)
-{
-    struct sched_queue *q = &queues[cpu];
-    spin_lock(&q->lock);
-    bool empty = !q->running && !q->head;
-    spin_unlock(&q->lock);
-    return empty;
-}
-
 // The first of `from` that this CPU may take: its key is below the limit, and it does not leave
 // a CPU of its soft affinity for another unless we are idle. Both locks.
 static struct vcpu *may_take(const struct sched_queue *from, u32 victim, u32 self, s64 limit)

@@ -26,8 +26,6 @@ struct cpumask sched_allowed(const struct vcpu *v);
 void sched_replace(struct vcpu *v);
 // The CPU serves that pool from now on; NULL: nobody. Its vCPUs stay until sched_replace.
 void sched_set_pool(u32 cpu, struct sched_pool *pool);
-// The CPU runs nobody, and nobody is queued there.
-bool sched_cpu_empty(u32 cpu);
 void sched_yield(struct vcpu *v);
 // Picks who runs next on this CPU and switches to it. From the exit path only.
 void schedule(void);
