@@ -537,7 +537,7 @@ static void enter(struct sched_queue *q, struct vcpu *next, u64 now)
 // May it go on running here? One that has reached its domain's cap waits for the next period.
 static bool may_stay(struct sched_queue *q, struct vcpu *v, u64 now)
 {
-    if (v->flags || !may_run(v, v->cpu) || v->sched.policy != q->pool->policy)
+    if (v->flags || !q->pool || !may_run(v, v->cpu) || v->sched.policy != q->pool->policy)
         return false;
     if (likely(cap_left(v->sched.share, now)))
         return true;
