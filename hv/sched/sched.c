@@ -475,9 +475,10 @@ static void set_slice(struct sched_queue *q, u64 now)
     u64 left = cap_left(e->share, now), at = left < UINT64_MAX ? now + left : UINT64_MAX;
     q->preempt = q->preempt && q->head && q->head->key < e->key; // else it has gone elsewhere
     if (q->head) {
-        u64 slice = q->pool->policy->slice_of(q, e, q->head);
-        if (q->slice_end <= now)
+        if (q->slice_end <= now) {
+            u64 slice = q->pool->policy->slice_of(q, e, q->head);
             q->slice_end = slice < UINT64_MAX ? now + slice : UINT64_MAX;
+        }
         u64 look = q->slice_end, earliest = e->dispatched + READ_ONCE(q->pool->allowance);
         if (q->preempt)
             look = MIN(look, earliest);

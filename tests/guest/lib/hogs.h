@@ -38,6 +38,18 @@ static inline struct domu *hog_create(void (*main)(void), unsigned int vcpus, un
         &(struct domu_config){.main = main, .vcpus = vcpus, .limits = hogs_set_pool});
 }
 
+// struct xen_domctl_sched_credit is laid out alike.
+static inline long params(uint32_t scheduler, uint32_t cmd, struct domu *d, uint16_t weight,
+                          uint16_t cap)
+{
+    memset(&dc.u, 0, sizeof(dc.u));
+    dc.u.scheduler_op.sched_id = scheduler;
+    dc.u.scheduler_op.cmd = cmd;
+    dc.u.scheduler_op.u.credit2.weight = weight;
+    dc.u.scheduler_op.u.credit2.cap = cap;
+    return domctl(XEN_DOMCTL_scheduler_op, d->id);
+}
+
 static inline void rest(uint64_t ns)
 {
     (void)REST_UNTIL(false, ns);

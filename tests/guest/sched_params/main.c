@@ -13,17 +13,6 @@ const char test_title[] = "parameters of the schedulers";
 
 enum { NO_CAP = UINT16_MAX };
 
-// struct xen_domctl_sched_credit is laid out alike.
-static long params(uint32_t scheduler, uint32_t cmd, struct domu *d, uint16_t weight, uint16_t cap)
-{
-    memset(&dc.u, 0, sizeof(dc.u));
-    dc.u.scheduler_op.sched_id = scheduler;
-    dc.u.scheduler_op.cmd = cmd;
-    dc.u.scheduler_op.u.credit2.weight = weight;
-    dc.u.scheduler_op.u.credit2.cap = cap;
-    return domctl(XEN_DOMCTL_scheduler_op, d->id);
-}
-
 static long put(uint32_t scheduler, struct domu *d, uint16_t weight, uint16_t cap)
 {
     return params(scheduler, XEN_DOMCTL_SCHEDOP_putinfo, d, weight, cap);

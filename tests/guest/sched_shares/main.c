@@ -12,12 +12,7 @@ const char test_title[] = "weights, caps and affinity take effect";
 
 static long put(struct domu *d, uint16_t weight, uint16_t cap)
 {
-    memset(&dc.u, 0, sizeof(dc.u));
-    dc.u.scheduler_op.sched_id = XEN_SCHEDULER_CREDIT2;
-    dc.u.scheduler_op.cmd = XEN_DOMCTL_SCHEDOP_putinfo;
-    dc.u.scheduler_op.u.credit2.weight = weight;
-    dc.u.scheduler_op.u.credit2.cap = cap;
-    return domctl(XEN_DOMCTL_scheduler_op, d->id);
+    return params(XEN_SCHEDULER_CREDIT2, XEN_DOMCTL_SCHEDOP_putinfo, d, weight, cap);
 }
 
 // Percent of a CPU that the domain gets over so many ns.
