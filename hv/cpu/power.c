@@ -116,8 +116,7 @@ void machine_poweroff_reduced(u8 control)
 
 static void by_acpi(void)
 {
-    if (acpi.fadt.reset_supported)
-        write_register(&acpi.fadt.reset_reg, acpi.fadt.reset_value);
+    write_register(&acpi.fadt.reset_reg, acpi.fadt.reset_value);
 }
 
 static void by_keyboard(void)

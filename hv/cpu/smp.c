@@ -142,7 +142,7 @@ void smp_start(const struct acpi_info *acpi, u32 max)
     place_trampoline();
     for (u32 i = 0; i < acpi->cpu_count; i++) {
         const struct acpi_cpu *a = &acpi->cpu[i];
-        if (!a->enabled || a->apic_id == self)
+        if (a->apic_id == self)
             continue;
         if (cpu_count >= limit) {
             if (limit == CPUS_MAX)

@@ -51,7 +51,7 @@ static u32 read_pit(void)
 
 static bool start_hpet(const struct acpi_info *tables, struct clock *c)
 {
-    if (!tables->hpet.present || !(hpet = ioremap(tables->hpet.addr, 0x400, false)))
+    if (!tables->hpet.v || !(hpet = ioremap(tables->hpet, 0x400, false)))
         return false;
     u32 period = hpet[1]; // femtoseconds a tick
     if (period == 0 || period > 100000000)

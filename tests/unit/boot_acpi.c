@@ -19,6 +19,8 @@ enum {
     RAM_BYTES = 1 << 20,
     RSDP_AT = 0xf5ad0,
     TABLES_AT = 0xf6000,
+    RESET_REG_SUP = 1 << 10, // flags of the FADT
+    HW_REDUCED = 1 << 20,
 };
 
 static u8 ram[RAM_BYTES];
@@ -137,27 +139,16 @@ static u32 make_madt(void)
 
 static u32 make_fadt(void)
 {
-    u32 facs = table_new("FACS", 64), dsdt = table_new("DSDT", 200), at = table_list("FACP", 244);
+    u32 at = table_list("FACP", 244);
 
-    put(at + 36, facs, 4);
-    put(at + 40, dsdt, 4);
     put(at + 46, 9, 2);
-    put(at + 48, 0xb2, 4);
-    put(at + 52, 2, 1);
-    put(at + 53, 3, 1);
-    put(at + 56, 0x600, 4);
     put(at + 64, 0x604, 4);
     put(at + 76, 0x608, 4);
-    put(at + 88, 4, 1);
     put(at + 89, 2, 1);
     put(at + 91, 4, 1);
-    put(at + 109, 2, 2);
-    put(at + 112, 0x84a5, 4);
     put_gas(at + 116, 1, 8, 0xcf9);
-    put(at + 112, 0x84a5 | ACPI_FADT_RESET_REG_SUP, 4);
+    put(at + 112, 0x84a5 | RESET_REG_SUP, 4);
     put(at + 128, 0x0f, 1);
-    put(at + 140, dsdt, 8);
-    put_gas(at + 148, 1, 32, 0x600);
     put_gas(at + 172, 1, 16, 0x604);
     put_gas(at + 208, 1, 32, 0x608);
     table_mend(at);
@@ -169,7 +160,6 @@ static u32 make_hpet(void)
     u32 at = table_list("HPET", 56);
 
     put_gas(at + 40, 0, 0, 0xfed00000);
-    put(at + 53, 0x80, 2);
     table_mend(at);
     return at;
 }
@@ -257,19 +247,11 @@ static void check_q35(void)
     for (u32 i = 0; i < 4; i++) {
         assert_int_equal(info.cpu[i].apic_id, i);
         assert_int_equal(info.cpu[i].acpi_id, i);
-        assert_true(info.cpu[i].enabled);
-        assert_false(info.cpu[i].x2apic);
     }
-    assert_true(info.pcat_compat);
     assert_int_equal(info.lapic_addr.v, 0xfee00000);
     assert_int_equal(info.ioapic_count, 1);
     assert_int_equal(info.ioapic[0].addr.v, 0xfec00000);
-    assert_int_equal(info.lapic_nmi_count, 1);
-    assert_int_equal(info.lapic_nmi[0].acpi_id, ACPI_ID_ALL);
-    assert_int_equal(info.lapic_nmi[0].lint, 1);
-    assert_true(info.hpet.present);
-    assert_int_equal(info.hpet.addr.v, 0xfed00000);
-    assert_int_equal(info.hpet.min_tick, 0x80);
+    assert_int_equal(info.hpet.v, 0xfed00000);
     assert_int_equal(info.mcfg_count, 1);
     assert_int_equal(info.mcfg[0].base.v, 0xb0000000);
     assert_int_equal(info.mcfg[0].bus_start, 0);
@@ -278,42 +260,23 @@ static void check_q35(void)
 
 static void check_q35_fadt(const struct acpi_fadt *f)
 {
-    assert_true(f->present);
     assert_int_equal(f->sci_int, 9);
-    assert_int_equal(f->smi_cmd, 0xb2);
-    assert_int_equal(f->acpi_enable, 2);
-    assert_int_equal(f->pm1a_evt.address, 0x600);
     assert_int_equal(f->pm1a_cnt.address, 0x604);
     assert_int_equal(f->pm1a_cnt.bit_width, 16);
     assert_int_equal(f->pm1b_cnt.address, 0);
     assert_int_equal(f->pm_tmr.address, 0x608);
     assert_int_equal(f->pm_tmr.space, ACPI_SPACE_IO);
-    assert_false(f->pm_tmr_32bit);
-    assert_true(f->reset_supported);
     assert_int_equal(f->reset_reg.address, 0xcf9);
     assert_int_equal(f->reset_value, 0x0f);
-    assert_int_equal(f->boot_arch_flags, ACPI_BOOT_8042);
-    assert_false(f->hw_reduced);
-    assert_non_null(acpi_table_find(&info, "DSDT"));
-    assert_int_equal(acpi_table_find(&info, "DSDT")->addr.v, f->dsdt.v);
-    assert_int_equal(acpi_table_find(&info, "FACS")->addr.v, f->facs.v);
 }
 
 static void test_q35(void **state)
 {
-    struct machine m = make_q35();
-
     (void)state;
+    (void)make_q35();
     parse_ok();
     check_q35();
     check_q35_fadt(&info.fadt);
-    assert_int_equal(info.rsdp.v, RSDP_AT);
-    assert_int_equal(info.root.v, m.xsdt);
-    assert_true(info.root_is_xsdt);
-    assert_int_equal(info.table_count, 6);
-    assert_string_equal(info.table[0].sig, "FACP");
-    assert_int_equal(acpi_table_find(&info, "APIC")->length, length(m.madt));
-    assert_null(acpi_table_find(&info, "DMAR"));
     assert_string_equal(fake_log, "");
 }
 
@@ -383,13 +346,11 @@ static void test_root_fallback(void **state)
     (void)state;
     make_rsdp(m.rsdt, 0);
     parse_ok();
-    assert_false(info.root_is_xsdt);
     check_q35();
 
     m = make_q35();
     ram[m.xsdt + 40] ^= 1;
     parse_ok();
-    assert_false(info.root_is_xsdt);
     check_q35();
     assert_non_null(strstr(fake_log, "XSDT"));
     assert_non_null(strstr(fake_log, "bad checksum"));
@@ -404,7 +365,7 @@ static void test_root_fallback(void **state)
     ram[m.xsdt + 40] ^= 1;
     ram[m.rsdt + 40] ^= 1;
     assert_non_null(acpi_parse(&io, MADDR(RSDP_AT), &info));
-    assert_int_equal(info.table_count, 0);
+    assert_int_equal(info.tables, 0);
 }
 
 static void test_bad_checksum(void **state)
@@ -416,9 +377,7 @@ static void test_bad_checksum(void **state)
     parse_ok();
     assert_int_equal(info.cpu_count, 0);
     assert_int_equal(info.ioapic_count, 0);
-    assert_true(info.hpet.present);
-    assert_null(acpi_table_find(&info, "APIC"));
-    assert_int_equal(info.table_count, 6); // but it is listed
+    assert_int_equal(info.hpet.v, 0xfed00000);
     assert_non_null(strstr(fake_log, "table APIC at"));
 }
 
@@ -430,20 +389,15 @@ static void test_madt_cpus(void **state)
     APPEND(at, 0, 8, 1, 0, 0, 0, 0, 0);                          // a disabled stub of CPU 0,
     APPEND(at, 0, 8, 0, 0, 1, 0, 0, 0);                          // which is replaced
     APPEND(at, 0, 8, 2, 0xff, 0, 0, 0, 0);                       // an empty slot
-    APPEND(at, 0, 8, 3, 3, 2, 0, 0, 0);                          // may come later
+    APPEND(at, 0, 8, 3, 3, 2, 0, 0, 0);                          // not there yet
     APPEND(at, 9, 16, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0); // CPU 0 once more
     APPEND(at, 9, 16, 0, 0, 0x34, 0x12, 0, 0, 1, 0, 0, 0, 9, 0, 0, 0);
     APPEND(at, 9, 16, 0, 0, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 9, 0, 0, 0);
     parse_listed();
-    assert_int_equal(info.cpu_count, 3);
-    assert_true(info.cpu[0].enabled);
+    assert_int_equal(info.cpu_count, 2);
     assert_int_equal(info.cpu[0].acpi_id, 0);
-    assert_false(info.cpu[0].x2apic);
-    assert_false(info.cpu[1].enabled);
-    assert_true(info.cpu[1].online_capable);
-    assert_int_equal(info.cpu[2].apic_id, 0x1234);
-    assert_int_equal(info.cpu[2].acpi_id, 9);
-    assert_true(info.cpu[2].x2apic);
+    assert_int_equal(info.cpu[1].apic_id, 0x1234);
+    assert_int_equal(info.cpu[1].acpi_id, 9);
     assert_string_equal(fake_log, "");
 }
 
@@ -458,8 +412,6 @@ static void test_madt_cpu_overflow(void **state)
         APPEND(at, 9, 16, 0, 0, (u8)i, (u8)(i >> 8), 0, 0, 1, 0, 0, 0, 0, 0, 0, 0);
     parse_listed();
     assert_int_equal(info.cpu_count, ACPI_CPUS_MAX);
-    for (u32 i = 0; i < ACPI_CPUS_MAX; i++)
-        assert_true(info.cpu[i].enabled); // the stubs made room
     assert_int_equal(info.cpus_dropped, 5);
     assert_non_null(strstr(fake_log, "more than 256 CPUs: 5 ignored"));
 }
@@ -470,8 +422,6 @@ static void test_madt_other(void **state)
 
     (void)state;
     APPEND(at, 5, 12, 0, 0, 0, 0, 0xe0, 0xfe, 1, 0, 0, 0);
-    APPEND(at, 3, 8, 0x0f, 0, 7, 0, 0, 0);
-    APPEND(at, 10, 12, 5, 0, 0xff, 0xff, 0xff, 0xff, 1, 0, 0, 0);
     APPEND(at, 0x7f, 4, 1, 2); // unknown: skipped
     APPEND(at, 2, 10, 0, 9, 20, 0, 0, 0, 0x0f, 0);
     APPEND(at, 2, 10, 0, 9, 21, 0, 0, 0, 0, 0); // the first one counts
@@ -480,14 +430,9 @@ static void test_madt_other(void **state)
     APPEND(at, 1, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0); // without address
     parse_listed();
     assert_int_equal(info.lapic_addr.v, 0x1fee00000);
-    assert_int_equal(info.nmi_source_count, 1);
-    assert_int_equal(info.nmi_source[0].gsi, 7);
-    assert_int_equal(info.nmi_source[0].trigger, ACPI_TRIGGER_LEVEL);
-    assert_int_equal(info.lapic_nmi[0].acpi_id, ACPI_ID_ALL);
-    assert_int_equal(info.lapic_nmi[0].polarity, ACPI_POLARITY_HIGH);
     assert_int_equal(info.override_count, 1);
     assert_int_equal(info.override[0].gsi, 20);
-    assert_int_equal(info.override[0].polarity, ACPI_POLARITY_LOW);
+    assert_int_equal(info.override[0].flags, 0x0f);
     assert_int_equal(info.ioapic_count, ACPI_IOAPICS_MAX);
     assert_int_equal(info.ioapic[3].gsi_base, 3);
     assert_non_null(strstr(fake_log, "IO-APIC 0 has no address"));
@@ -527,16 +472,12 @@ static void test_fadt_forms(void **state)
 
     (void)state;
     put_gas(m.fadt + 208, 0, 32, 0xfed40008); // the wide form counts
-    put(m.fadt + 132, 0x123450, 8);           // and there is no FACS
-    put(m.fadt + 112, ACPI_FADT_TMR_VAL_EXT, 4);
+    put(m.fadt + 112, 0, 4);
     table_mend(m.fadt);
     parse_ok();
     assert_int_equal(info.fadt.pm_tmr.address, 0xfed40008);
     assert_int_equal(info.fadt.pm_tmr.space, ACPI_SPACE_MEMORY);
-    assert_true(info.fadt.pm_tmr_32bit);
-    assert_false(info.fadt.reset_supported);
-    assert_int_equal(info.fadt.facs.v, 0);
-    assert_non_null(strstr(fake_log, "no FACS"));
+    assert_int_equal(info.fadt.reset_reg.address, 0);
 
     m = make_q35(); // ACPI 1.0: only the narrow form, no reset register
     put(m.fadt + 4, 116, 4);
@@ -546,14 +487,12 @@ static void test_fadt_forms(void **state)
     assert_int_equal(info.fadt.pm1a_cnt.address, 0x604);
     assert_int_equal(info.fadt.pm1a_cnt.bit_width, 16);
     assert_int_equal(info.fadt.pm1a_cnt.space, ACPI_SPACE_IO);
-    assert_false(info.fadt.reset_supported);
-    assert_non_null(acpi_table_find(&info, "DSDT"));
+    assert_int_equal(info.fadt.reset_reg.address, 0);
 
     m = make_q35();
-    put(m.fadt + 112, ACPI_FADT_HW_REDUCED, 4);
+    put(m.fadt + 112, HW_REDUCED, 4);
     table_mend(m.fadt);
     parse_ok();
-    assert_true(info.fadt.hw_reduced);
     assert_int_equal(info.fadt.pm_tmr.address, 0);
     assert_int_equal(info.fadt.sci_int, 0);
 }
@@ -588,13 +527,14 @@ static void test_hostile_lengths(void **state)
         put(m.madt + 4, lengths[i], 4);
         parse_ok();
         assert_int_equal(info.cpu_count, 0);
-        assert_true(info.hpet.present);
+        assert_int_equal(info.hpet.v, 0xfed00000);
         assert_non_null(strstr(fake_log, "APIC"));
 
         m = make_q35();
         put(m.xsdt + 4, lengths[i], 4);
         parse_ok();
-        assert_false(info.root_is_xsdt);
+        check_q35();
+        assert_non_null(strstr(fake_log, "XSDT"));
     }
 }
 
@@ -615,12 +555,11 @@ static void test_hostile_root(void **state)
     table_mend(x);
     make_rsdp(0, x);
     parse_ok();
-    assert_int_equal(info.table_count, 3);
-    assert_true(info.hpet.present);
+    assert_int_equal(info.hpet.v, 0xfed00000);
     assert_non_null(strstr(fake_log, "another HPET"));
     assert_non_null(strstr(fake_log, "cannot be read"));
 
-    make_start(); // far more entries than tables can be kept
+    make_start(); // far more entries than are looked at
     for (u32 i = 0; i < 64; i++)
         (void)table_list("SSDT", 36);
     x = table_new("XSDT", 36 + 8 * 2000);
@@ -629,8 +568,8 @@ static void test_hostile_root(void **state)
     table_mend(x);
     make_rsdp(0, x);
     parse_ok();
-    assert_int_equal(info.table_count, ACPI_TABLES_MAX);
-    assert_non_null(strstr(fake_log, "too many tables"));
+    assert_int_equal(info.tables, 0);
+    assert_non_null(strstr(fake_log, "too many tables: 976 ignored"));
 }
 
 // Cuts each table of the machine after every byte, with its length and checksum made to fit.
@@ -667,7 +606,7 @@ static void test_unreadable(void **state)
         struct acpi_io cut = {short_map, &end};
         const char *wrong = acpi_parse(&cut, MADDR(RSDP_AT), &info);
 
-        assert_true(wrong ? info.table_count == 0 : info.table_count <= 6);
+        assert_true(!wrong || info.tables == 0);
         fake_log_reset();
     }
 }

@@ -341,8 +341,8 @@ static void world_boot(void)
     w.acpi.ioapic_count = 1;
     w.acpi.ioapic[0] = (struct acpi_ioapic){1, 0, MADDR(IOAPIC_BASE)};
     w.acpi.override_count = 2;
-    w.acpi.override[0] = (struct acpi_override){0, ACPI_POLARITY_BUS, ACPI_TRIGGER_BUS, 2};
-    w.acpi.override[1] = (struct acpi_override){9, ACPI_POLARITY_HIGH, ACPI_TRIGGER_LEVEL, 9};
+    w.acpi.override[0] = (struct acpi_override){0, 0, 2};
+    w.acpi.override[1] = (struct acpi_override){9, 0x0d, 9};
     w.acpi.mcfg_count = 1;
     w.acpi.mcfg[0] = (struct acpi_mcfg){MADDR(MMCFG_BASE), 1, 0, 255};
     w.ioapic_reg[1] = (PINS - 1) << 16 | 0x20;
