@@ -6,7 +6,6 @@
 
 #include "abi/xen.h"
 #include <xen/elfnote.h>
-#include <xen/features.h>
 
 #include "lib/string.h"
 
@@ -26,8 +25,7 @@ enum {
     TRAILER_BYTES = 4,
     GZIP_MIN_BYTES = 18, // header and trailer of RFC 1952
 
-    ELF_TABLE_MAX = 4096,         // program or section headers we are ready to look at
-    L1_MFN_VALID_PAIR_BYTES = 16, // mask and value of the size of a 64-bit page table entry
+    ELF_TABLE_MAX = 4096, // program or section headers we are ready to look at
 };
 #define KIMAGE_SPAN_MAX ((u64)1 << 30)
 #define CANONICAL_LOW   ((u64)1 << 47)
@@ -182,84 +180,33 @@ static Elf64_Shdr elf_section(const struct elf *e, u32 i)
 
 // Notes
 
-enum note_kind {
-    NOTE_TEXT,       // char[KIMAGE_TEXT_BYTES]
-    NOTE_NUMBER,     // u64
-    NOTE_PAGE,       // u64; an address in the note, a page number in the legacy string
-    NOTE_YES,        // bool; "yes" in the note, mere presence in the legacy string
-    NOTE_MASK_VALUE, // two u64
-    NOTE_FEATURES,   // names for features_supported and features_required
-    NOTE_BITMAP,     // u32, added to
-};
-
-// Notes without a row say nothing that a 64-bit domain 0 needs (PAE_MODE is about x86-32).
-static const struct note_rule {
-    u32 type;
-    enum note_kind kind;
-    size_t field;
-    const char *legacy; // its name in the __xen_guest string
-} note_rules[] = {
-#define RULE(type, kind, field, legacy)                                         \
-    {                                                                           \
-        XEN_ELFNOTE_##type, NOTE_##kind, offsetof(struct kimage, field), legacy \
-    }
-    RULE(ENTRY, NUMBER, entry, "VIRT_ENTRY"),
-    RULE(HYPERCALL_PAGE, PAGE, hypercall_page, "HYPERCALL_PAGE"),
-    RULE(VIRT_BASE, NUMBER, virt_base, "VIRT_BASE"),
-    RULE(PADDR_OFFSET, NUMBER, paddr_offset, "ELF_PADDR_OFFSET"),
-    RULE(XEN_VERSION, TEXT, xen_version, "XEN_VER"),
-    RULE(GUEST_OS, TEXT, guest_os, "GUEST_OS"),
-    RULE(GUEST_VERSION, TEXT, guest_version, "GUEST_VER"),
-    RULE(LOADER, TEXT, loader, "LOADER"),
-    RULE(FEATURES, FEATURES, features_supported, "FEATURES"),
-    RULE(BSD_SYMTAB, YES, bsd_symtab, "BSD_SYMTAB"),
-    RULE(HV_START_LOW, NUMBER, hv_start_low, NULL),
-    RULE(L1_MFN_VALID, MASK_VALUE, l1_mfn_valid_mask, NULL),
-    RULE(SUSPEND_CANCEL, NUMBER, suspend_cancel, NULL),
-    RULE(INIT_P2M, NUMBER, init_p2m, NULL),
-    RULE(MOD_START_PFN, NUMBER, mod_start_pfn, NULL),
-    RULE(SUPPORTED_FEATURES, BITMAP, features_supported, NULL),
-    RULE(PHYS32_ENTRY, NUMBER, phys32_entry, NULL),
-#undef RULE
-};
-
+// Notes without a row here say nothing that a 64-bit domain 0 needs (PAE_MODE is about x86-32).
 static const struct {
-    const char *name;
-    u32 number;
-} feature_names[] = {
-#define FEATURE(name)         \
-    {                         \
-#name, XENFEAT_##name \
-    }
-    FEATURE(writable_page_tables),
-    FEATURE(writable_descriptor_tables),
-    FEATURE(auto_translated_physmap),
-    FEATURE(supervisor_mode_kernel),
-    FEATURE(pae_pgdir_above_4gb),
-    FEATURE(mmu_pt_update_preserve_ad),
-    FEATURE(highmem_assist),
-    FEATURE(gnttab_map_avail_bits),
-    FEATURE(hvm_callback_vector),
-    FEATURE(hvm_safe_pvclock),
-    FEATURE(hvm_pirqs),
-    FEATURE(dom0),
-    FEATURE(memory_op_vnode_supported),
-    FEATURE(linux_rsdp_unrestricted),
-    FEATURE(not_direct_mapped),
-    FEATURE(direct_mapped),
-#undef FEATURE
+    u32 type;
+    u32 field; // a u64
+} number_notes[] = {
+    {XEN_ELFNOTE_ENTRY, offsetof(struct kimage, entry)},
+    {XEN_ELFNOTE_HYPERCALL_PAGE, offsetof(struct kimage, hypercall_page)},
+    {XEN_ELFNOTE_VIRT_BASE, offsetof(struct kimage, virt_base)},
+    {XEN_ELFNOTE_PADDR_OFFSET, offsetof(struct kimage, paddr_offset)},
+    {XEN_ELFNOTE_HV_START_LOW, offsetof(struct kimage, hv_start_low)},
+    {XEN_ELFNOTE_INIT_P2M, offsetof(struct kimage, init_p2m)},
+    {XEN_ELFNOTE_MOD_START_PFN, offsetof(struct kimage, mod_start_pfn)},
+    {XEN_ELFNOTE_PHYS32_ENTRY, offsetof(struct kimage, phys32_entry)},
 };
+
+// What a kernel may require, as features.h has it.
+static const char features[] =
+    "writable_page_tables|writable_descriptor_tables|auto_translated_physmap|"
+    "supervisor_mode_kernel|pae_pgdir_above_4gb|mmu_pt_update_preserve_ad|highmem_assist|"
+    "gnttab_map_avail_bits|hvm_callback_vector|hvm_safe_pvclock|hvm_pirqs|dom0|"
+    "memory_op_vnode_supported|linux_rsdp_unrestricted|not_direct_mapped|direct_mapped";
 
 // Text that need not be terminated.
 struct text {
     const char *start;
     u64 len;
 };
-
-static bool text_is(struct text t, const char *s)
-{
-    return t.len == strlen(s) && memcmp(t.start, s, t.len) == 0;
-}
 
 // Cuts off and returns what is before the first separator.
 static struct text text_split(struct text *t, char separator)
@@ -281,130 +228,65 @@ static void text_copy(struct text t, char out[KIMAGE_TEXT_BYTES])
     out[bytes] = 0;
 }
 
-static int hex_digit(char c)
+static bool feature_known(struct text name)
 {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+    struct text list = {features, sizeof(features) - 1};
 
-// The legacy string writes all numbers as hexadecimal, with or without 0x.
-static bool text_number(struct text t, u64 *out)
-{
-    u64 v = 0;
+    while (list.len) {
+        struct text known = text_split(&list, '|');
 
-    if (t.len > 2 && t.start[0] == '0' && (t.start[1] | 0x20) == 'x') {
-        t.start += 2;
-        t.len -= 2;
+        if (known.len == name.len && memcmp(known.start, name.start, name.len) == 0)
+            return true;
     }
-    if (t.len == 0 || t.len > 16)
-        return false;
-    for (u64 i = 0; i < t.len; i++) {
-        int digit = hex_digit(t.start[i]);
-
-        if (digit < 0)
-            return false;
-        v = v << 4 | (u64)digit;
-    }
-    *out = v;
-    return true;
-}
-
-static u32 feature_bit(struct text name)
-{
-    for (u32 i = 0; i < ARRAY_SIZE(feature_names); i++)
-        if (text_is(name, feature_names[i].name))
-            return (u32)1 << feature_names[i].number;
-    return 0;
+    return false;
 }
 
 // "a|!b|c": a name we do not know is fine unless the kernel cannot do without.
-static const char *parse_features(struct text list, struct kimage *k)
+static const char *check_features(struct text list)
 {
     while (list.len) {
         struct text name = text_split(&list, '|');
-        bool required = name.len && name.start[0] == '!';
-        u32 bit;
 
-        if (required)
-            text_split(&name, '!');
-        bit = feature_bit(name);
-        if (required && !bit)
+        if (name.len && name.start[0] == '!' &&
+            !feature_known((struct text){name.start + 1, name.len - 1}))
             return "kernel requires a Xen feature that Wirt does not know; use another kernel";
-        k->features_supported |= bit;
-        k->features_required |= required ? bit : 0;
     }
     return NULL;
-}
-
-static u64 *number_field(struct kimage *k, const struct note_rule *r)
-{
-    return (u64 *)(void *)((u8 *)k + r->field);
-}
-
-static const char *note_set_number(struct kimage *k, const struct note_rule *r, u64 v)
-{
-    if (r->kind == NOTE_BITMAP)
-        k->features_supported |= (u32)v; // XENFEAT_NR_SUBMAPS is 1
-    else
-        *number_field(k, r) = v;
-    return NULL;
-}
-
-static const char *note_set_text(struct kimage *k, const struct note_rule *r, struct text t)
-{
-    if (r->kind == NOTE_FEATURES)
-        return parse_features(t, k);
-    text_copy(t, (char *)k + r->field);
-    return NULL;
-}
-
-static const char *note_set_mask_value(struct kimage *k, const struct note_rule *r, const u8 *desc,
-                                       u64 bytes)
-{
-    if (bytes < L1_MFN_VALID_PAIR_BYTES)
-        return "kernel's L1_MFN_VALID note is not 64-bit; use a 64-bit PV kernel";
-    memcpy(number_field(k, r), desc, L1_MFN_VALID_PAIR_BYTES);
-    return NULL;
-}
-
-static const char *note_set(struct kimage *k, const struct note_rule *r, const u8 *desc, u64 bytes)
-{
-    struct text whole = {(const char *)desc, bytes};
-    struct text t = text_split(&whole, 0);
-    u64 number = 0;
-
-    switch (r->kind) {
-    case NOTE_TEXT:
-    case NOTE_FEATURES:
-        return note_set_text(k, r, t);
-    case NOTE_YES:
-        k->bsd_symtab = text_is(t, "yes");
-        return NULL;
-    case NOTE_MASK_VALUE:
-        return note_set_mask_value(k, r, desc, bytes);
-    default:
-        if (bytes != 4 && bytes != 8)
-            return "a Xen note of the kernel holds no number of 4 or 8 bytes; copy it again";
-        memcpy(&number, desc, bytes);
-        return note_set_number(k, r, number);
-    }
 }
 
 static const char *note_apply(struct kimage *k, u32 type, const u8 *desc, u64 bytes)
 {
-    for (u32 i = 0; i < ARRAY_SIZE(note_rules); i++)
-        if (note_rules[i].type == type)
-            return note_set(k, &note_rules[i], desc, bytes);
+    struct text whole = {(const char *)desc, bytes}, t = text_split(&whole, 0);
+    u64 number = 0;
+
+    if (type == XEN_ELFNOTE_FEATURES)
+        return check_features(t);
+    if (type == XEN_ELFNOTE_GUEST_OS)
+        text_copy(t, k->guest_os);
+    if (type == XEN_ELFNOTE_XEN_VERSION)
+        text_copy(t, k->xen_version);
+    for (u32 i = 0; i < ARRAY_SIZE(number_notes); i++) {
+        if (number_notes[i].type != type)
+            continue;
+        if (bytes != 4 && bytes != 8)
+            return "a Xen note of the kernel holds no number of 4 or 8 bytes; copy it again";
+        memcpy(&number, desc, bytes);
+        memcpy((u8 *)k + number_notes[i].field, &number, sizeof(number));
+    }
     return NULL;
 }
 
 // One segment or section of notes. Counts the ones named "Xen".
-static const char *parse_notes(struct kimage *k, const u8 *p, u64 len, u64 align, u32 *xen_notes)
+static const char *parse_notes(const struct elf *e, struct kimage *k, u64 offset, u64 len,
+                               u64 align, u32 *xen_notes)
 {
     const char *error = NULL;
+    const u8 *p;
 
+    if (!in_range(offset, len, e->len))
+        return elf_truncated;
+    p = e->bytes + offset;
+    align = align == 8 ? 8 : 4;
     while (len >= sizeof(Elf64_Nhdr) && !error) {
         Elf64_Nhdr n;
         u64 desc_at, end;
@@ -424,141 +306,31 @@ static const char *parse_notes(struct kimage *k, const u8 *p, u64 len, u64 align
     return error;
 }
 
-static u64 note_align(u64 align)
+// Note segments are what the ABI asks for; some linkers leave the sections only.
+static const char *find_notes(const struct elf *e, struct kimage *k)
 {
-    return align == 8 ? 8 : 4;
-}
-
-static const char *parse_note_segments(const struct elf *e, struct kimage *k, u32 *xen_notes)
-{
+    u32 xen_notes = 0;
     const char *error = NULL;
 
     for (u32 i = 0; i < e->head.e_phnum && !error; i++) {
         Elf64_Phdr ph = elf_segment(e, i);
 
-        if (ph.p_type != PT_NOTE)
-            continue;
-        if (!in_range(ph.p_offset, ph.p_filesz, e->len))
-            return elf_truncated;
-        error =
-            parse_notes(k, e->bytes + ph.p_offset, ph.p_filesz, note_align(ph.p_align), xen_notes);
+        if (ph.p_type == PT_NOTE)
+            error = parse_notes(e, k, ph.p_offset, ph.p_filesz, ph.p_align, &xen_notes);
     }
-    return error;
-}
-
-static const char *parse_note_sections(const struct elf *e, struct kimage *k, u32 *xen_notes)
-{
-    const char *error = NULL;
-
-    for (u32 i = 0; i < e->head.e_shnum && !error; i++) {
-        Elf64_Shdr sh = elf_section(e, i);
-
-        if (sh.sh_type != SHT_NOTE)
-            continue;
-        if (!in_range(sh.sh_offset, sh.sh_size, e->len))
-            return elf_truncated;
-        error = parse_notes(k, e->bytes + sh.sh_offset, sh.sh_size, note_align(sh.sh_addralign),
-                            xen_notes);
-    }
-    return error;
-}
-
-// The legacy string: "GUEST_OS=linux,VIRT_BASE=0xffffffff80000000,BSD_SYMTAB,..."
-
-static const char *legacy_set(struct kimage *k, const struct note_rule *r, struct text value)
-{
-    u64 number;
-
-    if (r->kind == NOTE_YES) {
-        k->bsd_symtab = true;
-        return NULL;
-    }
-    if (r->kind == NOTE_TEXT || r->kind == NOTE_FEATURES)
-        return note_set_text(k, r, value);
-    if (!text_number(value, &number))
-        return "the kernel's __xen_guest string has a malformed number; use another kernel";
-    return note_set_number(k, r, number);
-}
-
-static const char *legacy_apply(struct kimage *k, struct text pair)
-{
-    struct text key = text_split(&pair, '=');
-
-    for (u32 i = 0; i < ARRAY_SIZE(note_rules); i++)
-        if (note_rules[i].legacy && text_is(key, note_rules[i].legacy))
-            return legacy_set(k, &note_rules[i], pair);
-    return NULL;
-}
-
-static const char *parse_legacy(struct kimage *k, struct text list)
-{
-    const char *error = NULL;
-
-    k->paddr_offset = KIMAGE_NONE;
-    while (list.len && !error) {
-        struct text pair = text_split(&list, ',');
-
-        error = legacy_apply(k, pair);
-    }
-    if (k->paddr_offset == KIMAGE_NONE)
-        k->paddr_offset = k->virt_base; // xen ABI: elfnote.h, XEN_ELFNOTE_PADDR_OFFSET
-    if (k->hypercall_page != KIMAGE_NONE)
-        k->hypercall_page = (k->hypercall_page << PAGE_SHIFT) + k->virt_base;
-    return error;
-}
-
-static bool section_name_is(const struct elf *e, const Elf64_Shdr *names, u32 name, const char *s)
-{
-    u64 bytes = strlen(s) + 1;
-
-    return in_range(names->sh_offset, names->sh_size, e->len) &&
-           in_range(name, bytes, names->sh_size) &&
-           memcmp(e->bytes + names->sh_offset + name, s, bytes) == 0;
-}
-
-static const char *find_legacy(const struct elf *e, struct kimage *k, bool *found)
-{
-    Elf64_Shdr names;
-
-    if (e->head.e_shstrndx >= e->head.e_shnum)
-        return NULL;
-    names = elf_section(e, e->head.e_shstrndx);
-    for (u32 i = 0; i < e->head.e_shnum; i++) {
-        Elf64_Shdr sh = elf_section(e, i);
-
-        if (!section_name_is(e, &names, sh.sh_name, "__xen_guest"))
-            continue;
-        if (!in_range(sh.sh_offset, sh.sh_size, e->len))
-            return elf_truncated;
-        struct text whole = {(const char *)e->bytes + sh.sh_offset, sh.sh_size};
-        *found = true;
-        return parse_legacy(k, text_split(&whole, 0));
-    }
-    return NULL;
-}
-
-// Note segments are what the ABI asks for; some linkers leave the sections only.
-static const char *find_notes(const struct elf *e, struct kimage *k)
-{
-    u32 xen_notes = 0;
-    bool legacy = false;
-    const char *error = parse_note_segments(e, k, &xen_notes);
-
     if (error || xen_notes)
         return error;
     error = elf_check_table(e, e->head.e_shoff, e->head.e_shnum, e->head.e_shentsize,
                             sizeof(Elf64_Shdr));
-    if (!error)
-        error = parse_note_sections(e, k, &xen_notes);
+    for (u32 i = 0; i < e->head.e_shnum && !error; i++) {
+        Elf64_Shdr sh = elf_section(e, i);
+
+        if (sh.sh_type == SHT_NOTE)
+            error = parse_notes(e, k, sh.sh_offset, sh.sh_size, sh.sh_addralign, &xen_notes);
+    }
     if (error || xen_notes)
         return error;
-    error = find_legacy(e, k, &legacy);
-    if (!error && !legacy)
-        error =
-            "no Xen PV note in the kernel (CONFIG_XEN_PV is off?); use a kernel with PV support";
-    if (!error && k->entry == KIMAGE_NONE)
-        k->entry = e->head.e_entry;
-    return error;
+    return "no Xen PV note in the kernel (CONFIG_XEN_PV is off?); use a kernel with PV support";
 }
 
 // Segments
@@ -669,7 +441,6 @@ static const char *check_demands(const struct kimage *k)
 const char *kimage_parse(const void *elf, u64 len, struct kimage *out)
 {
     struct elf e;
-    const char *error = elf_open(&e, elf, len);
 
     *out = (struct kimage){
         .entry = KIMAGE_NONE,
@@ -677,20 +448,14 @@ const char *kimage_parse(const void *elf, u64 len, struct kimage *out)
         .init_p2m = KIMAGE_NONE,
         .phys32_entry = KIMAGE_NONE,
     };
-    if (!error)
-        error = elf_check_table(&e, e.head.e_phoff, e.head.e_phnum, e.head.e_phentsize,
-                                sizeof(Elf64_Phdr));
-    if (!error)
-        error = find_notes(&e, out);
-    if (!error)
-        error = parse_segments(&e, out);
-    if (!error)
-        error = find_span(out);
-    if (!error)
-        error = check_addresses(out);
-    if (!error)
-        error = check_demands(out);
-    return error;
+    return elf_open(&e, elf, len)
+               ?: elf_check_table(&e, e.head.e_phoff, e.head.e_phnum, e.head.e_phentsize,
+                                  sizeof(Elf64_Phdr))
+               ?: find_notes(&e, out)
+               ?: parse_segments(&e, out)
+               ?: find_span(out)
+               ?: check_addresses(out)
+               ?: check_demands(out);
 }
 
 const char *kimage_load(const void *elf, const struct kimage *k, kimage_put_fn put, void *ctx)

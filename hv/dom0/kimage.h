@@ -48,14 +48,8 @@ struct kimage {
     u64 hv_start_low;   // 0: not said
     u64 phys32_entry;   // the PVH entry point or NONE
     u64 mod_start_pfn;  // != 0: start_info.mod_start may be a frame number
-    u64 suspend_cancel;
-    u64 l1_mfn_valid_mask, l1_mfn_valid_value; // both 0: not said
-    u32 features_supported, features_required; // bit n is XENFEAT number n; required: a subset
-    bool bsd_symtab; // the kernel would like its symbol table; kimage_load() does not load it
     char guest_os[KIMAGE_TEXT_BYTES];
-    char guest_version[KIMAGE_TEXT_BYTES];
     char xen_version[KIMAGE_TEXT_BYTES];
-    char loader[KIMAGE_TEXT_BYTES];
     u32 segments_count;
     struct kimage_segment segments[KIMAGE_SEGMENTS_MAX];
 };

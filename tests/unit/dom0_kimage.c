@@ -19,7 +19,6 @@
 
 #include "abi/xen.h"
 #include <xen/elfnote.h>
-#include <xen/features.h>
 
 #include "dom0/kimage.h"
 
@@ -119,16 +118,13 @@ static void sample_empty(struct sample *s)
         (Elf64_Shdr){.sh_name = 1, .sh_type = SHT_NOTE, .sh_offset = NOTES_AT, .sh_addralign = 4};
     s->sections[2] = (Elf64_Shdr){.sh_name = 7, .sh_type = SHT_STRTAB, .sh_offset = NAMES_AT};
     s->sections[2].sh_size = 32;
-    memcpy(sample_bytes(s) + NAMES_AT, "\0.note\0.shstrtab\0__xen_guest", 29);
+    memcpy(sample_bytes(s) + NAMES_AT, "\0.note\0.shstrtab", 17);
     for (u32 i = TEXT_AT; i < FILE_BYTES; i++)
         sample_bytes(s)[i] = (u8)(i * 7 + i / 256);
 }
 
 static void sample_linux(struct sample *s)
 {
-    const u64 l1_mfn_valid[2] = {1, 3};
-    const u32 features = 1 << XENFEAT_dom0;
-
     sample_empty(s);
     add_named_note(s, "GNU", XEN_ELFNOTE_ENTRY, "other", 5);
     add_text(s, XEN_ELFNOTE_GUEST_OS, "linux");
@@ -138,7 +134,6 @@ static void sample_linux(struct sample *s)
     add_text(s, XEN_ELFNOTE_PAE_MODE, "yes");
     add_text(s, XEN_ELFNOTE_BSD_SYMTAB, "yes");
     add_text(s, XEN_ELFNOTE_FEATURES, "!writable_page_tables|pae_pgdir_above_4gb|from_tomorrow");
-    add_note(s, XEN_ELFNOTE_SUPPORTED_FEATURES, &features, 4);
     add_number(s, XEN_ELFNOTE_VIRT_BASE, BASE);
     add_number(s, XEN_ELFNOTE_ENTRY, BASE + PHYS + 0x20);
     add_number(s, XEN_ELFNOTE_HYPERCALL_PAGE, BASE + PHYS + 0x1000);
@@ -146,8 +141,7 @@ static void sample_linux(struct sample *s)
     add_number(s, XEN_ELFNOTE_HV_START_LOW, 0xffff800000000000);
     add_number(s, XEN_ELFNOTE_PHYS32_ENTRY, 0x100040);
     add_note(s, XEN_ELFNOTE_MOD_START_PFN, &(u32){1}, 4);
-    add_note(s, XEN_ELFNOTE_SUSPEND_CANCEL, &(u32){1}, 4);
-    add_note(s, XEN_ELFNOTE_L1_MFN_VALID, l1_mfn_valid, sizeof(l1_mfn_valid));
+    add_note(s, XEN_ELFNOTE_SUSPEND_CANCEL, &(u32){1}, 4); // of no use here
 }
 
 // Parses an exact-size copy, so that the sanitizer sees each byte read too far.
@@ -186,10 +180,7 @@ static void test_linux_notes(void **state)
     sample_linux(&s);
     assert_says(parse(&s, &k), NULL, "linux");
     assert_string_equal(k.guest_os, "linux");
-    assert_string_equal(k.guest_version, "2.6");
     assert_string_equal(k.xen_version, "xen-3.0");
-    assert_string_equal(k.loader, "generic");
-    assert_true(k.bsd_symtab);
     assert_int_equal(k.virt_base, BASE);
     assert_int_equal(k.paddr_offset, 0);
     assert_int_equal(k.entry, BASE + PHYS + 0x20);
@@ -198,13 +189,6 @@ static void test_linux_notes(void **state)
     assert_int_equal(k.hv_start_low, 0xffff800000000000);
     assert_int_equal(k.phys32_entry, 0x100040);
     assert_int_equal(k.mod_start_pfn, 1);
-    assert_int_equal(k.suspend_cancel, 1);
-    assert_int_equal(k.l1_mfn_valid_mask, 1);
-    assert_int_equal(k.l1_mfn_valid_value, 3);
-    assert_int_equal(k.features_required, 1 << XENFEAT_writable_page_tables);
-    assert_int_equal(k.features_supported, 1 << XENFEAT_writable_page_tables |
-                                               1 << XENFEAT_pae_pgdir_above_4gb |
-                                               1 << XENFEAT_dom0);
     assert_int_equal(k.virt_start, BASE + PHYS);
     assert_int_equal(k.virt_end, BASE + PHYS + 0x6000);
 }
@@ -235,52 +219,6 @@ static void test_defaults(void **state)
     assert_int_equal(k.hypercall_page, KIMAGE_NONE);
     assert_int_equal(k.init_p2m, KIMAGE_NONE);
     assert_int_equal(k.phys32_entry, KIMAGE_NONE);
-    assert_int_equal(k.features_supported, 0);
-    assert_false(k.bsd_symtab);
-}
-
-static void sample_legacy(struct sample *s, const char *text)
-{
-    sample_empty(s);
-    s->sections[1] = (Elf64_Shdr){
-        .sh_name = 17, .sh_type = SHT_PROGBITS, .sh_offset = NOTES_AT, .sh_size = strlen(text) + 1};
-    memcpy(sample_bytes(s) + NOTES_AT, text, strlen(text) + 1);
-}
-
-static void test_legacy_string(void **state)
-{
-    struct sample s;
-    struct kimage k;
-
-    (void)state;
-    sample_legacy(&s, "GUEST_OS=netbsd,GUEST_VER=4,XEN_VER=xen-3.0,LOADER=generic,"
-                      "VIRT_BASE=0xffffffff80000000,ELF_PADDR_OFFSET=0,"
-                      "VIRT_ENTRY=0xFFFFFFFF80100010,HYPERCALL_PAGE=0x101,"
-                      "PAE=yes,FEATURES=!pae_pgdir_above_4gb|dom0,BSD_SYMTAB");
-    assert_says(parse(&s, &k), NULL, "legacy");
-    assert_string_equal(k.guest_os, "netbsd");
-    assert_int_equal(k.virt_base, BASE);
-    assert_int_equal(k.entry, BASE + PHYS + 0x10);
-    assert_int_equal(k.hypercall_page, BASE + PHYS + 0x1000);
-    assert_int_equal(k.features_required, 1 << XENFEAT_pae_pgdir_above_4gb);
-    assert_true(k.bsd_symtab);
-}
-
-// Without ELF_PADDR_OFFSET the physical addresses are virtual ones; without VIRT_ENTRY e_entry
-// counts.
-static void test_legacy_defaults(void **state)
-{
-    struct sample s;
-    struct kimage k;
-
-    (void)state;
-    sample_legacy(&s, "VIRT_BASE=ffffffff80000000");
-    s.segments[0].p_paddr += BASE;
-    s.segments[1].p_paddr += BASE;
-    assert_says(parse(&s, &k), NULL, "legacy defaults");
-    assert_int_equal(k.paddr_offset, BASE);
-    assert_int_equal(k.virt_start, BASE + PHYS);
-    assert_int_equal(k.entry, BASE + PHYS + 0x40);
 }
 
 static const struct {
@@ -298,7 +236,8 @@ static const struct {
     {"first byte", XEN_ELFNOTE_ENTRY, "\0\0\x10\0", 4, NULL},
     {"last byte", XEN_ELFNOTE_ENTRY, "\xff\x5f\x10\0", 4, NULL},
     {"entry above", XEN_ELFNOTE_ENTRY, "\0\x60\x10\0", 4, "entry point is outside"},
-    {"short L1_MFN_VALID", XEN_ELFNOTE_L1_MFN_VALID, "12345678", 8, "L1_MFN_VALID"},
+    {"last known", XEN_ELFNOTE_FEATURES, "!direct_mapped", 15, "name no PV entry"},
+    {"a part of one", XEN_ELFNOTE_FEATURES, "!direct", 8, "does not know"},
     {"required unknown", XEN_ELFNOTE_FEATURES, "dom0|!warp", 11, "does not know"},
     {"lone mark", XEN_ELFNOTE_FEATURES, "!", 2, "does not know"},
     {"empty names", XEN_ELFNOTE_FEATURES, "||", 3, "name no PV entry"},
@@ -377,20 +316,6 @@ static void test_long_text_is_cut(void **state)
     add_note(&s, XEN_ELFNOTE_GUEST_OS, text, sizeof(text));
     assert_says(parse(&s, &k), NULL, "long text");
     assert_int_equal(strlen(k.guest_os), KIMAGE_TEXT_BYTES - 1);
-}
-
-static void test_legacy_bad_number(void **state)
-{
-    static const char *const rows[] = {"VIRT_BASE=0x", "VIRT_BASE", "VIRT_BASE=12g",
-                                       "VIRT_BASE=11112222333344445"};
-    (void)state;
-    for (u32 i = 0; i < ARRAY_SIZE(rows); i++) {
-        struct sample s;
-        struct kimage k;
-
-        sample_legacy(&s, rows[i]);
-        assert_says(parse(&s, &k), "malformed number", rows[i]);
-    }
 }
 
 // ELF
@@ -601,9 +526,6 @@ static void test_damaged_everywhere(void **state)
     s.segments[2].p_type = PT_NULL;
     damage_all(&s, 0, sizeof(Elf64_Ehdr));
     damage_all(&s, SECTIONS_AT, NAMES_AT + 32);
-    sample_legacy(&s, "VIRT_BASE=0xffffffff80000000,ELF_PADDR_OFFSET=0,HYPERCALL_PAGE=0x101");
-    damage_all(&s, SECTIONS_AT, NAMES_AT + 32);
-    damage_all(&s, NOTES_AT, NOTES_AT + 0x80);
 }
 
 static void test_cut_everywhere(void **state)
@@ -1021,9 +943,6 @@ int main(void)
         cmocka_unit_test(test_linux_notes),
         cmocka_unit_test(test_notes_in_section_only),
         cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_legacy_string),
-        cmocka_unit_test(test_legacy_defaults),
-        cmocka_unit_test(test_legacy_bad_number),
         cmocka_unit_test(test_note_rows),
         cmocka_unit_test(test_demand_rows),
         cmocka_unit_test(test_xen_version),

@@ -21,11 +21,11 @@ def note(kind, desc):
 
 def elf(notes, section):
     """One text segment with BSS; notes as a PT_NOTE segment or as the section of that name."""
-    names = b"\0__xen_guest\0"
+    names = b"\0"
     sections = struct.pack("<IIQQQQIIQQ", *[0] * 10)
-    kind = {"segment": 4, "__xen_guest": 0, ".note": 0}[section]
-    sections += struct.pack("<IIQQQQIIQQ", 1 if section == "__xen_guest" else 0,
-                            7 if section == ".note" else 1, 0, 0, NOTES_AT, len(notes), 0, 0, 4, 0)
+    kind = {"segment": 4, ".note": 0}[section]
+    sections += struct.pack("<IIQQQQIIQQ", 0, 7 if section == ".note" else 1, 0, 0, NOTES_AT, len(notes), 0, 0,
+                            4, 0)
     sections += struct.pack("<IIQQQQIIQQ", 0, 3, 0, 0, 0x3E0, len(names), 0, 0, 1, 0)
     shoff = TEXT_AT + len(TEXT)
     head = b"\x7fELF\2\1\1" + bytes(9)
@@ -75,9 +75,6 @@ NOTES = b"".join([
     note(9, b"yes\0"), note(11, b"yes\0"), note(12, 0xFFFF800000000000), note(16, 1), note(14, 1),
     note(13, struct.pack("<QQ", 1, 1)), note(18, PHYS), note(4, 0),
 ])
-LEGACY = (b"GUEST_OS=netbsd,GUEST_VER=4,XEN_VER=xen-3.0,LOADER=generic,VIRT_BASE=0xffffffff80000000,"
-          b"ELF_PADDR_OFFSET=0x0,VIRT_ENTRY=0xffffffff80100000,HYPERCALL_PAGE=0x101,PAE=yes,"
-          b"FEATURES=!pae_pgdir_above_4gb|dom0,BSD_SYMTAB\0")
 
 
 def main():
@@ -86,7 +83,6 @@ def main():
     seeds = {
         "elf": kernel,
         "elf-section": elf(NOTES, ".note"),
-        "elf-legacy": elf(LEGACY, "__xen_guest"),
         "elf-gzip": pack("gzip -nc9", kernel),
         "bz-none": bzimage(kernel),
         "bz-gzip": bzimage(pack("gzip -nc9", kernel)),
