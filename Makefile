@@ -16,7 +16,7 @@ DEBUG ?= 0
 
 all: $(BUILD)/wirt
 
-WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wcast-qual -Wvla -Werror
+WARN := -Wall -Wextra -Wno-unused-parameter -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wcast-qual -Wvla -Werror
 HV_CFLAGS := -std=gnu17 -O2 -g -ffreestanding -fpie -mcmodel=small -fvisibility=hidden \
     -mindirect-branch=thunk-extern -mindirect-branch-register -mgeneral-regs-only -mno-red-zone -fno-stack-protector -fcf-protection=none \
     -fno-asynchronous-unwind-tables -fno-omit-frame-pointer -fno-common -fno-strict-aliasing \

@@ -73,7 +73,6 @@ static bool start_pm(const struct acpi_info *tables, struct clock *c)
 
 static bool start_pit(const struct acpi_info *tables, struct clock *c)
 {
-    (void)tables;
     outb(0x61, (u8)((inb(0x61) & ~2) | 1));
     outb(0x43, 0xb0); // channel 2, both bytes, mode 0
     outb(0x42, 0xff);

@@ -275,7 +275,6 @@ void *domain_map_guest_frame(struct domain *d, gfn_t gfn, mfn_t *mfn)
 
 void domain_unmap_guest_frame(struct domain *d, void *map)
 {
-    (void)d;
     mfn_t m = virt_mfn(map);
     frame_put_type(m);
     frame_put(m);

@@ -54,7 +54,6 @@ static void set_pending(struct domain *d, struct evtchn *e, port_t port)
 
 static void clear_pending(struct domain *d, struct evtchn *e, port_t port)
 {
-    (void)e;
     if (port.v < EVTCHN_2L_NR_CHANNELS)
         test_and_clear(&d->shared->evtchn_pending[port.v / WORD_BITS], port.v % WORD_BITS);
 }
@@ -70,13 +69,11 @@ static void unmask(struct domain *d, struct evtchn *e, port_t port)
 
 static bool is_pending(struct domain *d, struct evtchn *e, port_t port)
 {
-    (void)e;
     return test(d->shared->evtchn_pending, port);
 }
 
 static bool is_masked(struct domain *d, struct evtchn *e, port_t port)
 {
-    (void)e;
     return test(d->shared->evtchn_mask, port);
 }
 

@@ -80,8 +80,6 @@ static void *zlib_alloc(void *arena, unsigned items, unsigned size)
 
 static void zlib_free(void *arena, void *p)
 {
-    (void)arena;
-    (void)p;
 }
 
 static const char *unpack_gzip(struct job *j)
@@ -161,7 +159,6 @@ static const char *unpack_zstd(struct job *j)
 
 static const char *unpack_bzip2(struct job *j)
 {
-    (void)j;
     return "kernel is packed with bzip2, which Wirt does not unpack; use gzip, xz, zstd, lz4, lzma "
            "or lzo";
 }

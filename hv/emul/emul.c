@@ -406,14 +406,12 @@ static enum emul_rc exec_out(struct emul_ctxt *ctx, const struct insn *in, struc
 
 // The machine.
 
-static enum emul_rc exec_set_if(struct emul_ctxt *ctx, const struct insn *in,
-                                UNUSED struct cpu_regs *regs)
+static enum emul_rc exec_set_if(struct emul_ctxt *ctx, const struct insn *in, struct cpu_regs *regs)
 {
     return CALL(set_if, in->op == INSN_STI);
 }
 
-static enum emul_rc exec_clts(struct emul_ctxt *ctx, UNUSED const struct insn *in,
-                              UNUSED struct cpu_regs *regs)
+static enum emul_rc exec_clts(struct emul_ctxt *ctx, const struct insn *in, struct cpu_regs *regs)
 {
     u64 cr0 = 0;
     enum emul_rc rc = CALL(read_cr, 0, &cr0);
@@ -515,8 +513,7 @@ static enum emul_rc exec_write_register(struct emul_ctxt *ctx, const struct insn
     return in->op == INSN_WRMSR ? CALL(write_msr, select, v) : CALL(write_xcr, select, v);
 }
 
-static enum emul_rc exec_cpuid(struct emul_ctxt *ctx, UNUSED const struct insn *in,
-                               struct cpu_regs *regs)
+static enum emul_rc exec_cpuid(struct emul_ctxt *ctx, const struct insn *in, struct cpu_regs *regs)
 {
     u32 abcd[4] = {0};
     enum emul_rc rc = CALL(cpuid, (u32)regs->rax, (u32)regs->rcx, abcd);
@@ -528,14 +525,12 @@ static enum emul_rc exec_cpuid(struct emul_ctxt *ctx, UNUSED const struct insn *
     return rc;
 }
 
-static enum emul_rc exec_invlpg(struct emul_ctxt *ctx, const struct insn *in,
-                                UNUSED struct cpu_regs *regs)
+static enum emul_rc exec_invlpg(struct emul_ctxt *ctx, const struct insn *in, struct cpu_regs *regs)
 {
     return CALL(invlpg, emul_mem_addr(ctx, in));
 }
 
-static enum emul_rc exec_wbinvd(struct emul_ctxt *ctx, UNUSED const struct insn *in,
-                                UNUSED struct cpu_regs *regs)
+static enum emul_rc exec_wbinvd(struct emul_ctxt *ctx, const struct insn *in, struct cpu_regs *regs)
 {
     return ctx->ops->wbinvd ? ctx->ops->wbinvd(ctx) : EMUL_UNHANDLED;
 }

@@ -43,7 +43,6 @@ static long read(u32 count, guest_ptr buffer)
 
 long hc_console_io(struct vcpu *cur, u64 cmd, u64 count, u64 buffer, u64 a3, u64 a4)
 {
-    (void)a3, (void)a4;
     if (!cur->dom->privileged)
         return -EPERM;
     if ((u32)count > INT32_MAX)

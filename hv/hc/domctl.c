@@ -94,7 +94,6 @@ static long create(struct vcpu *cur, struct domain *none, struct xen_domctl *op)
         .maptrack_frames = limit_or(a->max_maptrack_frames, options.gnttab_max_maptrack_frames),
     };
     struct domain *d;
-    (void)cur, (void)none;
     long rc = check_config(op);
     if (rc)
         return rc;
@@ -114,13 +113,11 @@ static long create(struct vcpu *cur, struct domain *none, struct xen_domctl *op)
 
 static long destroy(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 {
-    (void)cur, (void)op;
     return domain_destroy(d);
 }
 
 static long pause(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 {
-    (void)op;
     if (d == cur->dom)
         return -EINVAL;
     long rc = domain_ctl_pause(d);
@@ -131,7 +128,6 @@ static long pause(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 
 static long unpause(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 {
-    (void)op;
     if (d == cur->dom)
         return -EINVAL;
     domain_update_wallclock(d); // the builder may have wiped the page since
@@ -140,7 +136,6 @@ static long unpause(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 
 static long resume(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 {
-    (void)op;
     if (d == cur->dom)
         return -EINVAL;
     int rc = domain_resume(d);
@@ -195,7 +190,6 @@ void domain_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
 // Tells about the first domain whose number is not below the one asked for.
 static long getdomaininfo(struct vcpu *cur, struct domain *none, struct xen_domctl *op)
 {
-    (void)cur, (void)none;
     struct domain *d = op->domain == DOMID_SELF ? domain_get(DOM_ID(DOMID_SELF), cur->dom)
                                                 : domain_get_from(op->domain);
     if (!d)
@@ -208,7 +202,6 @@ static long getdomaininfo(struct vcpu *cur, struct domain *none, struct xen_domc
 
 static long setdomainhandle(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 {
-    (void)cur;
     memcpy(d->handle, op->u.setdomainhandle.handle, sizeof(d->handle));
     return 0;
 }
@@ -224,7 +217,6 @@ static long setdebugging(struct vcpu *cur, struct domain *d, struct xen_domctl *
 // The domain's port that hears of its suspends, instead of VIRQ_DOM_EXC's.
 static long subscribe(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 {
-    (void)cur;
     WRITE_ONCE(d->suspend_port, op->u.subscribe.port);
     return 0;
 }
@@ -232,7 +224,6 @@ static long subscribe(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 static long set_virq_handler(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 {
     u32 virq = op->u.set_virq_handler.virq;
-    (void)cur;
     if (virq >= NR_VIRQS || !evtchn_virq_is_global(virq))
         return -EINVAL;
     domain_set_virq_handler(d, virq);
@@ -243,7 +234,6 @@ static long set_virq_handler(struct vcpu *cur, struct domain *d, struct xen_domc
 
 static long settimeoffset(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 {
-    (void)cur;
     d->time_offset = op->u.settimeoffset.time_offset_seconds;
     domain_update_wallclock(d);
     return 0;
@@ -277,20 +267,17 @@ static long settscinfo(struct vcpu *cur, struct domain *d, struct xen_domctl *op
 
 static long set_address_size(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 {
-    (void)cur, (void)d;
     return op->u.address_size.size == 64 ? 0 : -EINVAL; // 32-bit guests come later
 }
 
 static long get_address_size(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 {
-    (void)cur, (void)d;
     op->u.address_size.size = 64;
     return 0;
 }
 
 static long set_target(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 {
-    (void)cur;
     struct domain *target = domain_get(DOM_ID(op->u.set_target.target), NULL);
     if (!target)
         return -ESRCH;
@@ -374,7 +361,6 @@ static long call(struct vcpu *cur, const struct hc_domctl_op *row, struct xen_do
 
 long hc_domctl(struct vcpu *cur, u64 arg, u64 a1, u64 a2, u64 a3, u64 a4)
 {
-    (void)a1, (void)a2, (void)a3, (void)a4;
     struct xen_domctl op;
     if (!cur->dom->privileged)
         return -EPERM;

@@ -13,7 +13,6 @@ enum { KIB_SHIFT = PAGE_SHIFT - 10, FRAMES_PER_STEP = 256 };
 
 long domctl_max_mem(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 {
-    (void)cur;
     spin_lock(&d->lock);
     d->frames_max = MIN(op->u.max_mem.max_memkb >> KIB_SHIFT, (u64)UINT32_MAX);
     spin_unlock(&d->lock);
@@ -23,7 +22,6 @@ long domctl_max_mem(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 long domctl_hypercall_init(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 {
     mfn_t m;
-    (void)cur;
     void *page = domain_map_guest_frame(d, GFN(op->u.hypercall_init.gmfn), &m);
     if (!page)
         return -EACCES;
@@ -56,7 +54,6 @@ long domctl_getpageframeinfo3(struct vcpu *cur, struct domain *d, struct xen_dom
 {
     struct xen_domctl_getpageframeinfo3 *a = &op->u.getpageframeinfo3;
     guest_ptr list = GUEST_HANDLE(a->array);
-    (void)cur;
     if (a->num > 1024)
         return -E2BIG;
     for (u64 i = 0; i < a->num; i++) {
@@ -97,7 +94,6 @@ long domctl_ioport_permission(struct vcpu *cur, struct domain *d, struct xen_dom
 {
     const struct xen_domctl_ioport_permission *a = &op->u.ioport_permission;
     enum { PORTS = 65536 };
-    (void)cur;
     if (a->nr_ports == 0 || a->first_port >= PORTS || a->nr_ports > PORTS - a->first_port)
         return -EINVAL;
     if (!ports_permitted((u16)a->first_port, a->nr_ports))
@@ -121,7 +117,6 @@ long domctl_setnodeaffinity(struct vcpu *cur, struct domain *d, struct xen_domct
 {
     const struct xenctl_bitmap *b = &op->u.nodeaffinity.nodemap;
     u8 nodes = 0;
-    (void)cur, (void)d;
     if (b->nr_bits && guest_copy_in(&nodes, GUEST_HANDLE(b->bitmap), 1))
         return -EFAULT;
     return nodes & 1 ? 0 : -EINVAL;
@@ -130,7 +125,6 @@ long domctl_setnodeaffinity(struct vcpu *cur, struct domain *d, struct xen_domct
 long domctl_getnodeaffinity(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 {
     const struct xenctl_bitmap *b = &op->u.nodeaffinity.nodemap;
-    (void)cur, (void)d;
     for (u64 i = 0; i < ((u64)b->nr_bits + 7) / 8 && i < PAGE_SIZE; i++) {
         u8 byte = i == 0;
         if (guest_copy_out_index(GUEST_HANDLE(b->bitmap), i, &byte, 1))

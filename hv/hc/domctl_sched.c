@@ -107,7 +107,6 @@ long domctl_scheduler_op(struct vcpu *cur, struct domain *d, struct xen_domctl *
 {
     struct xen_domctl_scheduler_op *a = &op->u.scheduler_op;
     const struct sched_policy *policy = d->pool->policy;
-    (void)cur;
     if (a->sched_id == WIRT_SCHEDULER_BVT)
         return bvt_op(d, a->cmd, WIRT_SCHED_ARGUMENT(op));
     if (a->sched_id != policy->id || !policy->shares)

@@ -205,7 +205,6 @@ long domctl_getvcpuinfo(struct vcpu *cur, struct domain *d, struct xen_domctl *o
     struct xen_domctl_getvcpuinfo *a = &op->u.getvcpuinfo;
     struct vcpu *v = vcpu_of(d, a->vcpu);
     struct vcpu_runstate_info r;
-    (void)cur;
     if (!v)
         return a->vcpu < d->vcpu_count ? -ESRCH : -EINVAL;
     sched_runstate(v, &r);
@@ -219,7 +218,6 @@ long domctl_getvcpuinfo(struct vcpu *cur, struct domain *d, struct xen_domctl *o
 
 long domctl_sendtrigger(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 {
-    (void)cur;
     if (op->u.sendtrigger.trigger != XEN_DOMCTL_SENDTRIGGER_NMI)
         return -ENOSYS; // the others are for HVM guests
     struct vcpu *v = vcpu_of(d, op->u.sendtrigger.vcpu);
@@ -257,7 +255,6 @@ long domctl_setvcpuaffinity(struct vcpu *cur, struct domain *d, struct xen_domct
 {
     const struct xen_domctl_vcpuaffinity *a = &op->u.vcpuaffinity;
     struct vcpu *v;
-    (void)cur;
     long rc = affinity_target(d, a, &v);
     if (rc)
         return rc;
@@ -277,7 +274,6 @@ long domctl_getvcpuaffinity(struct vcpu *cur, struct domain *d, struct xen_domct
 {
     const struct xen_domctl_vcpuaffinity *a = &op->u.vcpuaffinity;
     struct vcpu *v;
-    (void)cur;
     long rc = affinity_target(d, a, &v);
     return rc ? rc : write_affinity(a, &v->hard, &v->soft);
 }

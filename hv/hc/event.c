@@ -215,12 +215,10 @@ long hc_event_channel_op_compat(struct vcpu *cur, guest_ptr op)
 
 long hc_event_op(struct vcpu *cur, u64 cmd, u64 arg, u64 a2, u64 a3, u64 a4)
 {
-    (void)a2, (void)a3, (void)a4;
     return hc_event_channel_op(cur, (int)cmd, GUEST_PTR(arg));
 }
 
 long hc_event_op_compat(struct vcpu *cur, u64 op, u64 a1, u64 a2, u64 a3, u64 a4)
 {
-    (void)a1, (void)a2, (void)a3, (void)a4;
     return hc_event_channel_op_compat(cur, GUEST_PTR(op));
 }

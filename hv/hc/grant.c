@@ -247,7 +247,6 @@ static bool is_single(u32 cmd)
 
 long hc_grant_table_op(struct vcpu *cur, u64 cmd, u64 arg, u64 count, u64 a3, u64 a4)
 {
-    (void)a3, (void)a4;
     if ((s32)count < 0 || ((u32)count != 1 && is_single((u32)cmd)))
         return -EINVAL;
     for (u32 i = 0; i < ARRAY_SIZE(hc_grant_batch_ops); i++)

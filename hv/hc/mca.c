@@ -17,7 +17,6 @@ static long fetch(struct vcpu *cur, void *arg)
 {
     struct xen_mc_fetch *a = arg;
     u32 kind = a->flags & ~(u32)XEN_MC_ACK;
-    (void)cur;
     if (kind != XEN_MC_NONURGENT && kind != XEN_MC_URGENT)
         return -EINVAL;
     if (a->flags & XEN_MC_ACK)
@@ -37,7 +36,6 @@ static long physcpuinfo(struct vcpu *cur, void *arg)
     struct cpuid_regs id = cpuid(0, 0);
     u32 vendor[3] = {id.b, id.d, id.c};
     u32 wanted = MIN(a->ncpus, cpu_count);
-    (void)cur;
     a->ncpus = cpu_count;
     if (guest_ptr_null(array))
         return 0;
@@ -76,7 +74,6 @@ long hc_mca(struct vcpu *cur, u64 arg, u64 a1, u64 a2, u64 a3, u64 a4)
         u32 cmd, interface_version;
     } head;
     STATIC_ASSERT(sizeof(head) == offsetof(struct xen_mc, u));
-    (void)a1, (void)a2, (void)a3, (void)a4;
     if (!cur->dom->privileged)
         return -EPERM;
     if (guest_copy_in(&head, GUEST_PTR(arg), sizeof(head)))

@@ -35,7 +35,6 @@ int memory_target(struct vcpu *cur, domid_t id, struct domain **d)
 // memory_maps), and the tools size their copies of the M2P by it.
 static long maximum_ram_page(struct vcpu *cur, void *arg)
 {
-    (void)cur, (void)arg;
     return (long)frame_count;
 }
 
@@ -98,7 +97,6 @@ static long claim_pages(struct vcpu *cur, void *arg)
 
 static long no_pages(struct vcpu *cur, void *arg)
 {
-    (void)cur, (void)arg;
     return 0;
 }
 
@@ -149,7 +147,6 @@ static long set_memory_map(struct vcpu *cur, void *arg)
 static long machine_memory_map(struct vcpu *cur, void *arg)
 {
     struct xen_memory_map *a = arg;
-    (void)cur;
     if (guest_ptr_null(GUEST_HANDLE(a->buffer))) {
         a->nr_entries = boot_info.e820_count;
         return 0;
@@ -165,7 +162,6 @@ static long machine_memory_map(struct vcpu *cur, void *arg)
 static long reserved_device_memory_map(struct vcpu *cur, void *arg)
 {
     struct xen_reserved_device_memory_map *a = arg;
-    (void)cur;
     if (a->flags & ~XENMEM_RDM_ALL)
         return -EINVAL;
     a->nr_entries = 0;
@@ -177,7 +173,6 @@ static long reserved_device_memory_map(struct vcpu *cur, void *arg)
 static long machphys_mapping(struct vcpu *cur, void *arg)
 {
     struct xen_machphys_mapping *a = arg;
-    (void)cur;
     a->v_start = MACH2PHYS_VIRT_START;
     a->v_end = MACH2PHYS_VIRT_END;
     a->max_mfn = frame_count - 1;
@@ -197,7 +192,6 @@ static long machphys_mfn_list(struct vcpu *cur, void *arg)
     struct xen_machphys_mfn_list *a = arg;
     u64 bytes = frame_count * 8,
         chunks = align_up(bytes, (u64)1 << M2P_CHUNK_SHIFT) >> M2P_CHUNK_SHIFT;
-    (void)cur;
     u32 n = (u32)MIN((u64)a->max_extents, chunks), i;
     for (i = 0; i < n; i++) {
         u64 mfn = m2p_chunk(M2P_RO_BASE + ((u64)i << M2P_CHUNK_SHIFT));
@@ -212,7 +206,6 @@ static long machphys_mfn_list(struct vcpu *cur, void *arg)
 static long machphys_compat_mfn_list(struct vcpu *cur, void *arg)
 {
     struct xen_machphys_mfn_list *a = arg;
-    (void)cur;
     a->nr_extents = 0;
     return 0;
 }
@@ -334,7 +327,6 @@ long hc_memory_op(struct vcpu *cur, u64 cmd, u64 arg, u64 a2, u64 a3, u64 a4)
 {
     u32 op = cmd & ((1u << MEMORY_CMD_BITS) - 1);
     u64 start = cmd >> MEMORY_CMD_BITS;
-    (void)a2, (void)a3, (void)a4;
     for (u32 i = 0; i < hc_extent_op_count; i++)
         if (hc_extent_ops[i].cmd == op)
             return hc_extent_ops[i].handler(cur, GUEST_PTR(arg), start);

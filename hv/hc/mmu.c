@@ -127,7 +127,6 @@ static long report_done(guest_ptr where, u32 done, bool resumed)
 
 long hc_mmu_update(struct vcpu *cur, u64 reqs, u64 count, u64 pdone, u64 foreign, u64 a4)
 {
-    (void)a4;
     struct mmu_update batch[BATCH];
     struct subject s;
     guest_ptr done_ptr = GUEST_PTR(pdone);
@@ -216,7 +215,6 @@ static long flush_for_va(struct vcpu *cur, u64 va, u64 flags)
 
 long hc_update_va_mapping(struct vcpu *cur, u64 va, u64 val, u64 flags, u64 a3, u64 a4)
 {
-    (void)a3, (void)a4;
     struct domain *d = cur->dom;
     if ((flags & UVMF_FLUSHTYPE_MASK) > UVMF_INVLPG || !guest_range_ok(va, 1))
         return -EINVAL;
@@ -232,7 +230,6 @@ long hc_update_va_mapping(struct vcpu *cur, u64 va, u64 val, u64 flags, u64 a3, 
 long hc_update_va_mapping_otherdomain(struct vcpu *cur, u64 va, u64 val, u64 flags, u64 domid,
                                       u64 a4)
 {
-    (void)a4;
     struct domain *d = cur->dom;
     if (!guest_range_ok(va, 1))
         return -EINVAL;
@@ -365,7 +362,6 @@ static long settle(struct domain *fd)
 
 long hc_mmuext_op(struct vcpu *cur, u64 ops, u64 count, u64 pdone, u64 foreign, u64 a4)
 {
-    (void)a4;
     struct subject s;
     guest_ptr done_ptr = GUEST_PTR(pdone);
     bool resumed = count & MMU_UPDATE_PREEMPTED;

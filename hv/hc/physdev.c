@@ -33,7 +33,7 @@ static long pirq_eoi_gmfn_v2(struct vcpu *cur, void *arg)
 
 // A guest that asks has not registered an EOI map: it is told to report every EOI, which costs it
 // little. No interrupt is shared between domains.
-static long irq_status_query(UNUSED struct vcpu *cur, void *arg)
+static long irq_status_query(struct vcpu *cur, void *arg)
 {
     struct physdev_irq_status_query *a = arg;
     if (a->irq >= EVTCHN_PIRQ_END)
@@ -44,7 +44,7 @@ static long irq_status_query(UNUSED struct vcpu *cur, void *arg)
 
 // The vector is a hypervisor matter; guests only want to hear that there is one, for whatever
 // number they use.
-static long alloc_irq_vector(UNUSED struct vcpu *cur, void *arg)
+static long alloc_irq_vector(struct vcpu *cur, void *arg)
 {
     struct physdev_irq *a = arg;
     a->vector = a->irq;
@@ -114,19 +114,19 @@ static long get_free_pirq(struct vcpu *cur, void *arg)
 
 // ---- IO-APICs ----
 
-static long apic_read(UNUSED struct vcpu *cur, void *arg)
+static long apic_read(struct vcpu *cur, void *arg)
 {
     struct physdev_apic *a = arg;
     return ioapic_read(MADDR(a->apic_physbase), a->reg, &a->value);
 }
 
-static long apic_write(UNUSED struct vcpu *cur, void *arg)
+static long apic_write(struct vcpu *cur, void *arg)
 {
     const struct physdev_apic *a = arg;
     return ioapic_write(MADDR(a->apic_physbase), a->reg, a->value);
 }
 
-static long setup_gsi(UNUSED struct vcpu *cur, void *arg)
+static long setup_gsi(struct vcpu *cur, void *arg)
 {
     const struct physdev_setup_gsi *a = arg;
     return ioapic_setup((u32)a->gsi, a->triggering, a->polarity);
@@ -177,61 +177,61 @@ static int check_idle(struct pci_addr a)
     return msi_in_use(a) ? -EBUSY : 0;
 }
 
-static long manage_pci_add(UNUSED struct vcpu *cur, void *arg)
+static long manage_pci_add(struct vcpu *cur, void *arg)
 {
     const struct physdev_manage_pci *a = arg;
     return with_device(pci_add, 0, a->bus, a->devfn);
 }
 
-static long manage_pci_remove(UNUSED struct vcpu *cur, void *arg)
+static long manage_pci_remove(struct vcpu *cur, void *arg)
 {
     const struct physdev_manage_pci *a = arg;
     return with_device(pci_remove, 0, a->bus, a->devfn);
 }
 
-static long manage_pci_add_ext(UNUSED struct vcpu *cur, void *arg)
+static long manage_pci_add_ext(struct vcpu *cur, void *arg)
 {
     const struct physdev_manage_pci_ext *a = arg;
     return with_device(pci_add, 0, a->bus, a->devfn);
 }
 
-static long pci_device_add(UNUSED struct vcpu *cur, void *arg)
+static long pci_device_add(struct vcpu *cur, void *arg)
 {
     const struct physdev_pci_device_add *a = arg;
     return with_device(pci_add, a->seg, a->bus, a->devfn);
 }
 
-static long pci_device_remove(UNUSED struct vcpu *cur, void *arg)
+static long pci_device_remove(struct vcpu *cur, void *arg)
 {
     const struct physdev_pci_device *a = arg;
     return with_device(pci_remove, a->seg, a->bus, a->devfn);
 }
 
-static long restore_msi(UNUSED struct vcpu *cur, void *arg)
+static long restore_msi(struct vcpu *cur, void *arg)
 {
     const struct physdev_restore_msi *a = arg;
     return with_device(msi_restore, 0, a->bus, a->devfn);
 }
 
-static long restore_msi_ext(UNUSED struct vcpu *cur, void *arg)
+static long restore_msi_ext(struct vcpu *cur, void *arg)
 {
     const struct physdev_pci_device *a = arg;
     return with_device(msi_restore, a->seg, a->bus, a->devfn);
 }
 
-static long prepare_msix(UNUSED struct vcpu *cur, void *arg)
+static long prepare_msix(struct vcpu *cur, void *arg)
 {
     const struct physdev_pci_device *a = arg;
     return with_device(check_present, a->seg, a->bus, a->devfn);
 }
 
-static long release_msix(UNUSED struct vcpu *cur, void *arg)
+static long release_msix(struct vcpu *cur, void *arg)
 {
     const struct physdev_pci_device *a = arg;
     return with_device(check_idle, a->seg, a->bus, a->devfn);
 }
 
-static long pci_mmcfg(UNUSED struct vcpu *cur, void *arg)
+static long pci_mmcfg(struct vcpu *cur, void *arg)
 {
     const struct physdev_pci_mmcfg_reserved *a = arg;
     spin_lock(&physdev_lock);
@@ -242,7 +242,7 @@ static long pci_mmcfg(UNUSED struct vcpu *cur, void *arg)
 }
 
 // Obsolete, or about a debug port that nobody drives here.
-static long nothing(UNUSED struct vcpu *cur, UNUSED void *arg)
+static long nothing(struct vcpu *cur, void *arg)
 {
     return 0;
 }
@@ -284,14 +284,13 @@ const struct hc_op hc_physdev_ops[] = {
 // clang-format on
 const u32 hc_physdev_op_count = ARRAY_SIZE(hc_physdev_ops);
 
-long hc_physdev_op(struct vcpu *cur, u64 cmd, u64 arg, UNUSED u64 a2, UNUSED u64 a3, UNUSED u64 a4)
+long hc_physdev_op(struct vcpu *cur, u64 cmd, u64 arg, u64 a2, u64 a3, u64 a4)
 {
     return hc_dispatch_op(hc_physdev_ops, hc_physdev_op_count, cur, (u32)cmd, GUEST_PTR(arg));
 }
 
 // struct physdev_op has members for the operations up to alloc_irq_vector, the first seven.
-long hc_physdev_op_compat(struct vcpu *cur, u64 op, UNUSED u64 a1, UNUSED u64 a2, UNUSED u64 a3,
-                          UNUSED u64 a4)
+long hc_physdev_op_compat(struct vcpu *cur, u64 op, u64 a1, u64 a2, u64 a3, u64 a4)
 {
     enum { COMPAT_OPS = 7 };
     u32 cmd;

@@ -31,14 +31,12 @@ static long set_time(u64 secs, u32 nsecs, u64 system_time)
 static long settime32(struct vcpu *cur, void *arg)
 {
     const struct xenpf_settime32 *a = arg;
-    (void)cur;
     return set_time(a->secs, a->nsecs, a->system_time);
 }
 
 static long settime64(struct vcpu *cur, void *arg)
 {
     const struct xenpf_settime64 *a = arg;
-    (void)cur;
     return a->mbz ? -EINVAL : set_time(a->secs, a->nsecs, a->system_time);
 }
 
@@ -111,7 +109,6 @@ static long efi_info(u32 index, union xenpf_efi_info *a)
 static long firmware_info(struct vcpu *cur, void *arg)
 {
     struct xenpf_firmware_info *a = arg;
-    (void)cur;
     switch (a->type) {
     case XEN_FW_DISK_INFO:
     case XEN_FW_DISK_MBR_SIGNATURE:
@@ -134,7 +131,6 @@ static long enter_acpi_sleep(struct vcpu *cur, void *arg)
 {
     const struct xenpf_enter_acpi_sleep *a = arg;
     bool reduced = a->flags & XENPF_ACPI_SLEEP_EXTENDED;
-    (void)cur;
     if (a->flags & ~(u32)XENPF_ACPI_SLEEP_EXTENDED || a->sleep_state == 0 || a->sleep_state > 5 ||
         (reduced && (a->val_a | a->val_b) > UINT8_MAX))
         return -EINVAL;
@@ -151,7 +147,6 @@ static long enter_acpi_sleep(struct vcpu *cur, void *arg)
 static long set_processor_pminfo(struct vcpu *cur, void *arg)
 {
     const struct xenpf_set_processor_pminfo *a = arg;
-    (void)cur;
     return a->type <= XEN_PM_PDC ? 0 : -EINVAL;
 }
 
@@ -168,7 +163,6 @@ static u32 acpi_id_of(u32 apic_id)
 static long get_cpuinfo(struct vcpu *cur, void *arg)
 {
     struct xenpf_pcpuinfo *a = arg;
-    (void)cur;
     a->max_present = cpu_count - 1;
     a->apic_id = a->acpi_id = ~0u;
     a->flags = XEN_PCPU_FLAGS_INVALID;
@@ -184,7 +178,6 @@ static long get_cpuinfo(struct vcpu *cur, void *arg)
 static long get_cpu_version(struct vcpu *cur, void *arg)
 {
     struct xenpf_pcpu_version *a = arg;
-    (void)cur;
     bool present = a->xen_cpuid < cpu_count;
     struct cpuid_regs id = cpuid(0, 0), v = cpuid(1, 0);
     u32 vendor[3] = {id.b, id.d, id.c}, family = v.a >> 8 & 15, model = v.a >> 4 & 15;
@@ -204,7 +197,6 @@ static long get_cpu_version(struct vcpu *cur, void *arg)
 
 static long no_hotplug(struct vcpu *cur, void *arg)
 {
-    (void)cur, (void)arg;
     return -EOPNOTSUPP;
 }
 
@@ -232,7 +224,6 @@ long hc_platform_op(struct vcpu *cur, u64 arg, u64 a1, u64 a2, u64 a3, u64 a4)
         u32 cmd, interface_version;
     } head;
     STATIC_ASSERT(sizeof(head) == offsetof(struct xen_platform_op, u));
-    (void)a1, (void)a2, (void)a3, (void)a4;
     if (!cur->dom->privileged)
         return -EPERM;
     if (guest_copy_in(&head, GUEST_PTR(arg), sizeof(head)))

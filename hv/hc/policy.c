@@ -53,7 +53,6 @@ static long copy_out(const struct cpu_policy *p, guest_ptr leaf_list, u32 *leave
 long sysctl_get_cpu_levelling_caps(struct vcpu *cur, void *arg)
 {
     struct xen_sysctl_cpu_levelling_caps *a = arg;
-    (void)cur;
     a->caps = cpu_features.cpuid_faults ? XEN_SYSCTL_CPU_LEVELCAP_faulting : 0;
     return 0;
 }
@@ -70,7 +69,6 @@ long sysctl_get_cpu_featureset(struct vcpu *cur, void *arg)
     };
     struct xen_sysctl_cpu_featureset *a = arg;
     u32 words[FEATURE_WORDS], room = a->nr_features;
-    (void)cur;
     a->nr_features = FEATURE_WORDS;
     if (guest_ptr_null(GUEST_HANDLE(a->features)))
         return 0;
@@ -97,7 +95,6 @@ long sysctl_get_cpu_policy(struct vcpu *cur, void *arg)
         [XEN_SYSCTL_cpu_policy_hvm_default] = POLICY_KINDS,
     };
     struct xen_sysctl_cpu_policy *a = arg;
-    (void)cur;
     if (a->_rsvd || a->index >= ARRAY_SIZE(kind))
         return -EINVAL;
     u32 k = kind[guest_index(a->index, ARRAY_SIZE(kind))];
@@ -112,7 +109,6 @@ long sysctl_get_cpu_policy(struct vcpu *cur, void *arg)
 long domctl_get_cpu_policy(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 {
     struct xen_domctl_cpu_policy *a = &op->u.cpu_policy;
-    (void)cur;
     return copy_out(d->policy, GUEST_HANDLE(a->leaves), &a->nr_leaves, GUEST_HANDLE(a->msrs),
                     &a->nr_msrs);
 }

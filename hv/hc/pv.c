@@ -10,12 +10,9 @@
 #include "hc/table.h"
 #include "pv/pv.h"
 
-#define UNUSED_ARGS (void)cur, (void)a0, (void)a1, (void)a2, (void)a3, (void)a4
-
 // The table ends with an entry without address; no table clears all.
 long hc_set_trap_table(struct vcpu *cur, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4)
 {
-    UNUSED_ARGS;
     guest_ptr table = GUEST_PTR(a0);
     if (guest_ptr_null(table)) {
         pv_clear_traps(&cur->pv);
@@ -43,7 +40,6 @@ long hc_set_trap_table(struct vcpu *cur, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4)
 
 long hc_set_gdt(struct vcpu *cur, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4)
 {
-    UNUSED_ARGS;
     u64 frames[PV_GDT_FRAMES];
     u32 entries = (u32)a1;
     if (entries > FIRST_RESERVED_GDT_ENTRY)
@@ -55,13 +51,11 @@ long hc_set_gdt(struct vcpu *cur, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4)
 
 long hc_update_descriptor(struct vcpu *cur, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4)
 {
-    UNUSED_ARGS;
     return pv_update_descriptor(cur, a0, a1);
 }
 
 long hc_stack_switch(struct vcpu *cur, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4)
 {
-    UNUSED_ARGS;
     cur->pv.kernel_ss = (u16)(a0 | 3);
     cur->pv.kernel_sp = a1;
     return 0;
@@ -69,7 +63,6 @@ long hc_stack_switch(struct vcpu *cur, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4)
 
 long hc_set_callbacks(struct vcpu *cur, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4)
 {
-    UNUSED_ARGS;
     if (!is_canonical(a0) || !is_canonical(a1) || !is_canonical(a2))
         return -EINVAL;
     cur->pv.event = (struct pv_callback){a0, true};
@@ -126,7 +119,6 @@ static long unregister_callback(struct pv_vcpu *pv, u16 type)
 
 long hc_callback_op(struct vcpu *cur, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4)
 {
-    UNUSED_ARGS;
     struct callback_register r;
     struct callback_unregister u;
     switch ((u32)a0) {
@@ -145,7 +137,6 @@ long hc_callback_op(struct vcpu *cur, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4)
 
 long hc_nmi_op(struct vcpu *cur, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4)
 {
-    UNUSED_ARGS;
     struct xennmi_callback cb;
     if (cur->id.v != 0)
         return -EINVAL;
@@ -167,7 +158,6 @@ long hc_nmi_op(struct vcpu *cur, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4)
 
 long hc_fpu_taskswitch(struct vcpu *cur, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4)
 {
-    UNUSED_ARGS;
     cur->pv.cr0 = a0 ? CR0_TS : 0;
     write_cr0(a0 ? read_cr0() | CR0_TS : read_cr0() & ~(u64)CR0_TS);
     return 0;
@@ -175,19 +165,16 @@ long hc_fpu_taskswitch(struct vcpu *cur, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4)
 
 long hc_set_debugreg(struct vcpu *cur, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4)
 {
-    UNUSED_ARGS;
     return a0 > 7 ? -EINVAL : pv_set_debugreg(cur, (u32)a0, a1);
 }
 
 long hc_get_debugreg(struct vcpu *cur, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4)
 {
-    UNUSED_ARGS;
     return a0 > 7 ? -EINVAL : (long)pv_get_debugreg(cur, (u32)a0);
 }
 
 long hc_set_segment_base(struct vcpu *cur, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4)
 {
-    UNUSED_ARGS;
     if (a0 <= SEGBASE_GS_KERNEL && !is_canonical(a1))
         return -EINVAL;
     switch (a0) {
@@ -212,13 +199,11 @@ long hc_set_segment_base(struct vcpu *cur, u64 a0, u64 a1, u64 a2, u64 a3, u64 a
 
 long hc_iret(struct vcpu *cur, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4)
 {
-    UNUSED_ARGS;
     return pv_iret(cur, &cpu_info()->regs);
 }
 
 long hc_vm_assist(struct vcpu *cur, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4)
 {
-    UNUSED_ARGS;
     u32 type = (u32)a1;
     if (type >= 64 || !(PV_VM_ASSISTS >> type & 1))
         return -EINVAL;

@@ -28,14 +28,12 @@ static long do_block(struct vcpu *cur)
 
 static long op_yield(struct vcpu *cur, void *arg)
 {
-    (void)arg;
     sched_yield(cur);
     return 0;
 }
 
 static long op_block(struct vcpu *cur, void *arg)
 {
-    (void)arg;
     return do_block(cur);
 }
 
@@ -160,13 +158,11 @@ static const struct hc_op ops[] = {
 
 long hc_sched_op(struct vcpu *cur, u64 cmd, u64 arg, u64 a2, u64 a3, u64 a4)
 {
-    (void)a2, (void)a3, (void)a4;
     return hc_dispatch_op(ops, ARRAY_SIZE(ops), cur, (u32)cmd, GUEST_PTR(arg));
 }
 
 long hc_sched_op_compat(struct vcpu *cur, u64 cmd, u64 arg, u64 a2, u64 a3, u64 a4)
 {
-    (void)a2, (void)a3, (void)a4;
     switch ((u32)cmd) {
     case SCHEDOP_yield:
         return op_yield(cur, NULL);
@@ -184,7 +180,6 @@ long hc_sched_op_compat(struct vcpu *cur, u64 cmd, u64 arg, u64 a2, u64 a3, u64 
 // 0 stops the timer; the past fires at once.
 long hc_set_timer_op(struct vcpu *cur, u64 timeout, u64 a1, u64 a2, u64 a3, u64 a4)
 {
-    (void)a1, (void)a2, (void)a3, (void)a4;
     if (timeout == 0)
         timer_stop(&cur->singleshot);
     else

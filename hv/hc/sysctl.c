@@ -13,7 +13,6 @@ static long readconsole(struct vcpu *cur, void *arg)
     struct xen_sysctl_readconsole *a = arg;
     char text[CHUNK];
     u32 done = 0, n, index = a->incremental ? a->index : console_ring_first();
-    (void)cur;
     do { // at most the whole ring
         n = console_ring_read(text, MIN(a->count - done, (u32)CHUNK), &index);
         if (guest_copy_out(guest_ptr_add(GUEST_HANDLE(a->buffer), done), text, n))
@@ -31,7 +30,6 @@ static long debug_keys(struct vcpu *cur, void *arg)
 {
     const struct xen_sysctl_debug_keys *a = arg;
     char key;
-    (void)cur;
     if (a->nr_keys > KEYS_MAX)
         return -E2BIG;
     for (u32 i = 0; i < a->nr_keys; i++) {
@@ -48,27 +46,23 @@ static long debug_keys(struct vcpu *cur, void *arg)
 static long page_offline(struct vcpu *cur, void *arg)
 {
     const struct xen_sysctl_page_offline_op *a = arg;
-    (void)cur;
     return a->cmd - 1 > 2 || a->start > a->end || a->end >= frame_count ? -EINVAL : -EOPNOTSUPP;
 }
 
 static long not_supported(struct vcpu *cur, void *arg)
 {
-    (void)cur, (void)arg;
     return -EOPNOTSUPP;
 }
 
 // Cache monitoring and allocation: as on a CPU without.
 static long psr_cmt(struct vcpu *cur, void *arg)
 {
-    (void)cur, (void)arg;
     return -ENODEV;
 }
 
 static long psr_alloc(struct vcpu *cur, void *arg)
 {
     const struct xen_sysctl_psr_alloc *a = arg;
-    (void)cur;
     return a->cmd <= XEN_SYSCTL_PSR_get_mba_info ? -ENODEV : -EOPNOTSUPP;
 }
 
@@ -76,7 +70,6 @@ static long psr_alloc(struct vcpu *cur, void *arg)
 static long livepatch(struct vcpu *cur, void *arg)
 {
     struct xen_sysctl_livepatch_op *a = arg;
-    (void)cur;
     if (a->cmd != XEN_SYSCTL_LIVEPATCH_LIST)
         return -EOPNOTSUPP;
     if (a->pad || a->u.list.pad)
@@ -123,7 +116,6 @@ long hc_sysctl(struct vcpu *cur, u64 arg, u64 a1, u64 a2, u64 a3, u64 a4)
         u32 cmd, interface_version;
     } head;
     STATIC_ASSERT(sizeof(head) == offsetof(struct xen_sysctl, u));
-    (void)a1, (void)a2, (void)a3, (void)a4;
     if (!cur->dom->privileged)
         return -EPERM;
     if (guest_copy_in(&head, GUEST_PTR(arg), sizeof(head)))

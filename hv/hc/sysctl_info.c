@@ -20,7 +20,6 @@ long sysctl_physinfo(struct vcpu *cur, void *arg)
 {
     struct xen_sysctl_physinfo *a = arg;
     u32 words[FEATURE_WORDS];
-    (void)cur;
     cpu_topology_counts(&a->threads_per_core, &a->cores_per_socket);
     a->nr_cpus = 0;
     for_each_cpu (i)
@@ -65,7 +64,6 @@ long sysctl_cputopoinfo(struct vcpu *cur, void *arg)
 {
     struct xen_sysctl_cputopoinfo *a = arg;
     guest_ptr to = GUEST_HANDLE(a->cputopo);
-    (void)cur;
     a->num_cpus = guest_ptr_null(to) ? cpu_count : MIN(a->num_cpus, cpu_count);
     return guest_ptr_null(to) ? 0
                               : list_out(to, a->num_cpus, cpu_count, sizeof(xen_sysctl_cputopo_t),
@@ -78,7 +76,6 @@ long sysctl_numainfo(struct vcpu *cur, void *arg)
     guest_ptr info = GUEST_HANDLE(a->meminfo), distance = GUEST_HANDLE(a->distance);
     xen_sysctl_meminfo_t m = {ram_frames << PAGE_SHIFT, frames_free_count() << PAGE_SHIFT};
     u32 d = NODE_DISTANCE;
-    (void)cur;
     if (guest_ptr_null(info) && guest_ptr_null(distance)) {
         a->num_nodes = 1;
         return 0;
@@ -97,7 +94,6 @@ long sysctl_pcitopoinfo(struct vcpu *cur, void *arg)
 {
     struct xen_sysctl_pcitopoinfo *a = arg;
     u32 i, node;
-    (void)cur;
     if (guest_ptr_null(GUEST_HANDLE(a->devs)) || guest_ptr_null(GUEST_HANDLE(a->nodes)))
         return -EINVAL;
     for (i = 0; i < a->num_devs && (i == 0 || !preempt_wanted()); i++) {
@@ -121,7 +117,6 @@ long sysctl_getdomaininfolist(struct vcpu *cur, void *arg)
     struct domain *d = domain_get_from(a->first_domain);
     u32 n = 0;
     bool bad = false;
-    (void)cur;
     for (; d && !bad && n < a->max_domains; d = domain_next(d)) {
         xen_domctl_getdomaininfo_t info;
         domain_info(d, &info);
@@ -144,7 +139,6 @@ static void idle_element(u32 cpu, void *out)
 long sysctl_getcpuinfo(struct vcpu *cur, void *arg)
 {
     struct xen_sysctl_getcpuinfo *a = arg;
-    (void)cur;
     a->nr_cpus = MIN(a->max_cpus, cpu_count);
     return list_out(GUEST_HANDLE(a->info), a->nr_cpus, cpu_count, sizeof(xen_sysctl_cpuinfo_t),
                     idle_element);
@@ -154,7 +148,6 @@ long sysctl_availheap(struct vcpu *cur, void *arg)
 {
     struct xen_sysctl_availheap *a = arg;
     u32 max = a->max_bitwidth ? MIN(a->max_bitwidth, 64u) : 64;
-    (void)cur;
     a->avail_bytes = a->node > 0 ? 0 : frames_free_width(a->min_bitwidth, max) << PAGE_SHIFT;
     return 0;
 }

@@ -17,7 +17,6 @@ enum { CSTATES = 2, NS_PER_US = 1000, NS_PER_MS = 1000000 };
 long sysctl_sched_id(struct vcpu *cur, void *arg)
 {
     struct sched_pool p;
-    (void)cur;
     if (pool_info(0, &p))
         ((struct xen_sysctl_sched_id *)arg)->sched_id = p.policy->id;
     return 0;
@@ -95,7 +94,6 @@ long sysctl_scheduler_op(struct vcpu *cur, void *arg)
 {
     struct xen_sysctl_scheduler_op *a = arg;
     struct sched_pool p;
-    (void)cur;
     if (!pool_info(a->cpupool_id, &p) || p.id != a->cpupool_id)
         return -ESRCH;
     if (a->sched_id != p.policy->id || !p.policy->shares ||
@@ -126,7 +124,6 @@ long sysctl_tbuf_op(struct vcpu *cur, void *arg)
     struct xen_sysctl_tbuf_op *a = arg;
     struct cpumask mask;
     mfn_t frame;
-    (void)cur;
     switch (a->cmd) {
     case XEN_SYSCTL_TBUFOP_get_info:
         trace_info(&frame, &a->size, &a->evt_mask);
@@ -176,7 +173,6 @@ static long cxstat(u32 cpu, struct pm_cx_stat *a)
 long sysctl_get_pmstat(struct vcpu *cur, void *arg)
 {
     struct xen_sysctl_get_pmstat *a = arg;
-    (void)cur;
     if (a->cpuid >= cpu_count)
         return -EINVAL;
     switch (a->type) {
@@ -203,7 +199,6 @@ static long set_max_cstate(const struct xen_sysctl_pm_op *a)
 long sysctl_pm_op(struct vcpu *cur, void *arg)
 {
     struct xen_sysctl_pm_op *a = arg;
-    (void)cur;
     if (a->cpuid >= cpu_count && a->cmd != XEN_SYSCTL_pm_op_get_max_cstate &&
         a->cmd != XEN_SYSCTL_pm_op_set_max_cstate)
         return -EINVAL;
@@ -230,7 +225,6 @@ long sysctl_pm_op(struct vcpu *cur, void *arg)
 long sysctl_cpu_hotplug(struct vcpu *cur, void *arg)
 {
     const struct xen_sysctl_cpu_hotplug *a = arg;
-    (void)cur;
     if (a->op > XEN_SYSCTL_CPU_HOTPLUG_OFFLINE)
         return -EOPNOTSUPP;
     return a->op == XEN_SYSCTL_CPU_HOTPLUG_ONLINE ? cpu_online(a->cpu) : cpu_offline(a->cpu);

@@ -94,7 +94,6 @@ void hc_dispatch(struct vcpu *cur, struct cpu_regs *r)
 // left of it, and the multicall goes on from there.
 long hc_multicall(struct vcpu *cur, u64 list, u64 count, u64 a2, u64 a3, u64 a4)
 {
-    (void)a2, (void)a3, (void)a4;
     guest_ptr p = GUEST_PTR(list);
     for (u64 i = 0; i < count; i++) {
         struct multicall_entry e;

@@ -150,7 +150,6 @@ static long op_down(struct vcpu *v)
 
 long hc_vcpu_op(struct vcpu *cur, u64 cmd, u64 id, u64 arg, u64 a3, u64 a4)
 {
-    (void)a3, (void)a4;
     struct domain *d = cur->dom;
     guest_ptr p = GUEST_PTR(arg);
     u32 n = (u32)id;

@@ -19,7 +19,6 @@ enum { VERSION_MAJOR = 4, VERSION_MINOR = 17 };
 
 static long version(struct vcpu *cur, void *arg)
 {
-    (void)cur, (void)arg;
     return VERSION_MAJOR << 16 | VERSION_MINOR;
 }
 
@@ -27,7 +26,6 @@ static long version(struct vcpu *cur, void *arg)
 static long compile_info(struct vcpu *cur, void *arg)
 {
     struct xen_compile_info *a = arg;
-    (void)cur;
     strlcpy(a->compiler, "cc " __VERSION__, sizeof(a->compiler));
     strlcpy(a->compile_by, "wirt", sizeof(a->compile_by));
     strlcpy(a->compile_domain, "", sizeof(a->compile_domain));
@@ -38,7 +36,6 @@ static long compile_info(struct vcpu *cur, void *arg)
 static long platform_parameters(struct vcpu *cur, void *arg)
 {
     struct xen_platform_parameters *a = arg;
-    (void)cur;
     a->virt_start = HYPERVISOR_VIRT_START;
     return 0;
 }
@@ -54,20 +51,17 @@ static long get_features(struct vcpu *cur, void *arg)
 
 static long pagesize(struct vcpu *cur, void *arg)
 {
-    (void)cur, (void)arg;
     return (long)PAGE_SIZE;
 }
 
 // Nil: the control domain's, and what a domain has until its toolstack gives it another.
 static long guest_handle(struct vcpu *cur, void *arg)
 {
-    (void)cur, (void)arg;
     return 0;
 }
 
 static long build_id(struct vcpu *cur, void *arg)
 {
-    (void)cur, (void)arg;
     return -ENODATA;
 }
 
@@ -107,7 +101,6 @@ static long text_out(const struct hc_text_op *op, struct vcpu *cur, guest_ptr ar
 
 long hc_xen_version(struct vcpu *cur, u64 cmd, u64 arg, u64 a2, u64 a3, u64 a4)
 {
-    (void)a2, (void)a3, (void)a4;
     if ((u32)cmd == XENVER_version) // the cheapest hypercall, called often to let events in
         return version(cur, NULL);
     for (u32 i = 0; i < ARRAY_SIZE(hc_version_texts); i++)

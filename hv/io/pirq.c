@@ -112,7 +112,7 @@ static bool raise(void *arg)
     return !wait;
 }
 
-int pirq_bind(struct vcpu *v, u32 pirq, UNUSED bool share)
+int pirq_bind(struct vcpu *v, u32 pirq, bool share)
 {
     struct pirq *p = find(v->dom, pirq);
     if (!p)
