@@ -5,24 +5,87 @@
 //  2. A parser either understands the whole value and stores it, or stores nothing and says what it
 //     expected. Only lists of flags are taken item by item.
 //  3. Numbers that do not fit are malformed, never truncated.
-#include "boot/cmdline.h"
 #include "boot/cmdline_table.h"
-#include "boot/cmdline_value.h"
 #include "lib/printk.h"
 #include "lib/string.h"
 
 enum { WORD_BYTES = 256 };
 
-// ---- Values by type ----
+// ---- Names ----
 
-static u8 *field_at(struct options *o, u32 field)
+static char name_char(char c)
 {
-    return (u8 *)o + field;
+    return c == '_' ? '-' : c;
+}
+
+static bool name_equal(const char *a, const char *b)
+{
+    while (*a && name_char(*a) == name_char(*b))
+        a++, b++;
+    return name_char(*a) == name_char(*b);
+}
+
+// "no-name" and "noname": returns the name, or NULL if it does not begin like that.
+static const char *name_negated(const char *name)
+{
+    if (strncmp(name, "no", 2) != 0)
+        return NULL;
+    return name + (name_char(name[2]) == '-' ? 3 : 2);
+}
+
+int word_index(const char *list, const char *name)
+{
+    for (int i = 0; list && *list; i++) {
+        size_t n = 0;
+
+        while (name[n] && list[n] != ' ' && name_char(list[n]) == name_char(name[n]))
+            n++;
+        if (n && !name[n] && list[n] == ' ')
+            return i;
+        list = strchr(list, ' ') + 1;
+    }
+    return -1;
+}
+
+// Cuts "name=value"; returns the value, or NULL if there is no '='.
+static char *value_cut(char *word)
+{
+    char *equals = strchr(word, '=');
+
+    if (!equals)
+        return NULL;
+    *equals = '\0';
+    return equals + 1;
+}
+
+char *item_next(char **rest)
+{
+    char *item = *rest, *comma;
+
+    if (!item)
+        return NULL;
+    comma = strchr(item, ',');
+    if (comma)
+        *comma = '\0';
+    *rest = comma ? comma + 1 : NULL;
+    return item;
+}
+
+// ---- Booleans and lists of flags ----
+
+// Stores nothing if it is none.
+static bool bool_parse(const char *s, bool *out)
+{
+    int i = word_index("0 1 no yes off on false true disable enable ", s);
+
+    if (i >= 0)
+        *out = i % 2;
+    return i >= 0;
 }
 
 static const struct flag *flag_find(const struct flag *flags, const char *name)
 {
-    for (; flags && flags->name; flags++)
+    for (; flags && name && flags->name; flags++)
         if (name_equal(flags->name, name))
             return flags;
     return NULL;
@@ -32,41 +95,39 @@ static const struct flag *flag_find(const struct flag *flags, const char *name)
 static bool flag_parse(const struct option *opt, char *item, struct options *o)
 {
     const struct flag *flag = flag_find(opt->flags, item);
-    const char *value = flag ? NULL : value_cut(item), *name = item;
+    const char *value = flag ? NULL : value_cut(item), *positive = name_negated(item);
     bool on = true, negated = false;
 
     if (!flag)
-        flag = flag_find(opt->flags, name);
-
-    if (!flag && (name = name_negated(item)) != NULL) {
-        flag = flag_find(opt->flags, name);
+        flag = flag_find(opt->flags, item);
+    if (!flag && (flag = flag_find(opt->flags, positive)) != NULL)
         negated = true;
+    if (flag) {
+        if (value && !bool_parse(value, &on))
+            return false;
+        *(u8 *)field_at(o, flag->field) = on != negated ? flag->value : 0;
+        return true;
     }
-    if (!flag || (value && flag->field != NO_FIELD && !bool_parse(value, &on)))
+    if (word_index(opt->ignored, item) < 0 && (!positive || word_index(opt->ignored, positive) < 0))
         return false;
-    if (flag->field != NO_FIELD)
-        *field_at(o, flag->field) = on != negated ? flag->value : 0;
-    else
-        printk(LOG_INFO, "command line: '%s' in option '%s' has no effect here", item, opt->name);
+    printk(LOG_INFO, "command line: '%s' in option '%s' has no effect here", item, opt->name);
     return true;
 }
 
-static const char *parse_flags(const struct option *opt, char *value, bool negated,
-                               struct options *o)
+static bool flags_parse(const struct option *opt, char *value, bool negated, struct options *o)
 {
-    const char *expected = opt->flags ? "boolean or one of its words expected" : "boolean expected";
     bool on = true, understood = false;
     char *item;
 
     if (!value || negated) {
         if (opt->field == NO_FIELD || (value && !bool_parse(value, &on)))
-            return expected;
-        *field_at(o, opt->field) = on != negated;
-        return NULL;
+            return false;
+        *(u8 *)field_at(o, opt->field) = on != negated;
+        return true;
     }
     while ((item = item_next(&value)) != NULL) {
         if (opt->field != NO_FIELD && bool_parse(item, &on)) {
-            *field_at(o, opt->field) = on;
+            *(u8 *)field_at(o, opt->field) = on;
             understood = true;
         } else if (flag_parse(opt, item, o)) {
             understood = true;
@@ -74,37 +135,7 @@ static const char *parse_flags(const struct option *opt, char *value, bool negat
             printk(LOG_WARN, "command line: ignoring '%s' in option '%s'", item, opt->name);
         }
     }
-    return understood ? NULL : expected;
-}
-
-static const char *parse_number(const struct option *opt, const char *value, struct options *o)
-{
-    u64 n = 0;
-    u32 n32;
-
-    if (!value || !number_parse(value, opt->max, &n))
-        return "number expected, and not so large";
-    n32 = (u32)n;
-    memcpy(field_at(o, opt->field), &n32, sizeof(n32));
-    return NULL;
-}
-
-static const char *parse_size(const struct option *opt, const char *value, struct options *o)
-{
-    u64 n = 0;
-
-    if (!value || !size_parse(value, &n))
-        return size_expected;
-    memcpy(field_at(o, opt->field), &n, sizeof(n));
-    return NULL;
-}
-
-static const char *parse_text(const struct option *opt, const char *value, struct options *o)
-{
-    if (!value || !*value || strlen(value) >= OPTIONS_TEXT_BYTES)
-        return "a word of at most 31 letters expected";
-    strlcpy((char *)field_at(o, opt->field), value, OPTIONS_TEXT_BYTES);
-    return NULL;
+    return understood;
 }
 
 // ---- Words ----
@@ -161,82 +192,46 @@ static const struct option *option_find(const char *name)
     return NULL;
 }
 
-static const char *option_apply(const struct option *opt, char *value, bool negated,
-                                struct options *o)
-{
-    if (negated && opt->type != OPTION_FLAGS)
-        return "cannot be negated";
-    switch (opt->type) {
-    case OPTION_FLAGS:
-        return parse_flags(opt, value, negated, o);
-    case OPTION_NUMBER:
-        return parse_number(opt, value, o);
-    case OPTION_SIZE:
-        return parse_size(opt, value, o);
-    case OPTION_TEXT:
-        return parse_text(opt, value, o);
-    case OPTION_OTHER:
-        return opt->parse(value, o);
-    }
-    return NULL;
-}
-
-// The length of the word at `list` if it is `name`, else 0.
-static size_t ignored_match(const char *list, const char *name)
-{
-    size_t n = 0;
-
-    while (name[n] && list[n] != ' ' && name_char(list[n]) == name_char(name[n]))
-        n++;
-    return !name[n] && list[n] == ' ' ? n : 0;
-}
-
-// True if the name is among the ignored options, which it then says, once.
+// Whether the name is among the ignored options, which it then says, once.
 static bool ignored_find(struct reader *r, const char *name)
 {
-    const char *list = options_ignored;
+    int i = word_index(options_ignored, name);
 
-    for (u32 i = 0; i < IGNORED_MAX && *list; i++) {
-        if (ignored_match(list, name)) {
-            if (!r->named[i])
-                printk(LOG_INFO, "command line: option '%s' has no effect here", name);
-            r->named[i] = true;
-            return true;
-        }
-        list = strchr(list, ' ') + 1;
-    }
-    return false;
+    if (i < 0)
+        return false;
+    if (!r->named[i])
+        printk(LOG_INFO, "command line: option '%s' has no effect here", name);
+    return r->named[i] = true;
 }
 
 static void word_apply(struct reader *r, struct options *o)
 {
     char name[WORD_BYTES], *value;
     const struct option *opt;
-    const char *expected, *positive;
+    const char *positive;
+    bool negated = false;
 
     strlcpy(name, r->word, sizeof(name));
     value = value_cut(name);
     positive = name_negated(name);
     opt = option_find(name);
-    if (opt)
-        expected = option_apply(opt, value, false, o);
-    else if (!ignored_find(r, name) && positive && (opt = option_find(positive)) != NULL)
-        expected = option_apply(opt, value, true, o);
-    else if (ignored_find(r, name) || (positive && ignored_find(r, positive)))
+    if (!opt && ignored_find(r, name))
         return;
-    else {
-        printk(LOG_WARN, "command line: ignoring unknown option '%s'", r->word);
-        return;
+    if (!opt && positive) {
+        opt = option_find(positive);
+        negated = true;
+        if (!opt && ignored_find(r, positive))
+            return;
     }
-    if (expected)
-        printk(LOG_WARN, "command line: ignoring malformed option '%s': %s", r->word, expected);
-}
-
-// What one option means for another.
-static void options_settle(struct options *o)
-{
-    if (!o->smp)
-        o->maxcpus = 1;
+    if (!opt)
+        printk(LOG_WARN, "command line: ignoring unknown option '%s'", r->word);
+    else if (negated && opt->parse)
+        printk(LOG_WARN, "command line: ignoring malformed option '%s': cannot be negated",
+               r->word);
+    else if (opt->parse ? !value || !opt->parse(opt, value, o)
+                        : !flags_parse(opt, value, negated, o))
+        printk(LOG_WARN, "command line: ignoring malformed option '%s': %s expected", r->word,
+               opt->expected);
 }
 
 void options_parse(const char *line, struct options *out)
@@ -245,7 +240,7 @@ void options_parse(const char *line, struct options *out)
     bool first = true;
 
     *out = options_default;
-    memcpy(out->com, uart_defaults, sizeof(out->com));
+    memset(&out->spec, OPTION_AUTO, offsetof(struct spec_options, thunk));
     for (; word_next(&r); first = false) {
         if (strcmp(r.word, "--") == 0) {
             while (is_space(*r.p))
@@ -260,18 +255,11 @@ void options_parse(const char *line, struct options *out)
         else if (r.word[0])
             word_apply(&r, out);
     }
-    options_settle(out);
+    if (!out->smp)
+        out->maxcpus = 1;
 }
 
 // ---- Questions ----
-
-bool options_console_has(const struct options *o, enum console_kind kind)
-{
-    for (u32 i = 0; i < o->console_count; i++)
-        if (o->console[i].kind == kind)
-            return true;
-    return false;
-}
 
 static u64 mem_pages(const struct mem_option *m, u64 avail_pages)
 {
@@ -308,13 +296,4 @@ u32 dom0_vcpus_resolve(const struct options *o, u32 cpu_count)
         n = MIN(n, o->dom0_vcpus_max);
     n = MIN(n, (u32)OPTIONS_VCPUS_MAX);
     return MAX(n, 1u);
-}
-
-bool options_describe(u32 index, const char **name, const char **help)
-{
-    if (index >= option_table_count)
-        return false;
-    *name = option_table[index].name;
-    *help = option_table[index].help;
-    return true;
 }

@@ -13,36 +13,19 @@
 #define WIRT_BOOT_CMDLINE_H
 
 #include "cpu/spec.h"
+#include "io/uart16550.h"
 #include "lib/compiler.h"
 
 enum {
-    OPTIONS_CONSOLES_MAX = 8,
     OPTIONS_TEXT_BYTES = 32,
     OPTIONS_VCPUS_MAX = 128, // VCPUS_MAX of dom/domain.h, which is more than we want to know
     OPTION_AUTO = -1,        // tri-state options: not given, the hypervisor decides
 };
 
-enum console_kind {
-    CONSOLE_COM1,
-    CONSOLE_COM2,
-    CONSOLE_VGA,
-};
-
-struct console_option {
-    u8 kind;   // enum console_kind
-    char half; // 'H' or 'L': the guest's half of a shared line; 0: whole
-};
-
-struct uart_options {
-    bool set; // com1= or com2= was given
-    bool pci; // the port is to be found on the PCI bus
-    u8 data_bits;
-    char parity; // n, o, e, m, s
-    u8 stop_bits;
-    u32 baud;      // 0: as the firmware left it
-    u32 base_baud; // 0: the usual one
-    u64 io_base;   // I/O port, or memory address if greater than 0xffff
-    u32 irq;       // 0: polled
+enum console_bits {
+    CONSOLE_COM1 = 1,
+    CONSOLE_COM2 = 2,
+    CONSOLE_VGA = 4,
 };
 
 // Values of enum log_level; -1 is none, LOG_GUEST all.
@@ -55,12 +38,6 @@ struct mem_option {
     bool set;
     bool negative; // all but this
     u64 bytes;
-};
-
-enum dom0_kind {
-    DOM0_AUTO,
-    DOM0_PV,
-    DOM0_PVH,
 };
 
 enum watchdog_mode {
@@ -88,13 +65,6 @@ enum clock_source {
     CLOCK_TSC,
 };
 
-// smep= and smap=
-enum guard_mode {
-    GUARD_OFF,
-    GUARD_ON,
-    GUARD_HVM_ONLY,
-};
-
 // There is no IOMMU driver: only what tells whether somebody counts on one.
 struct iommu_options {
     bool wanted;
@@ -102,11 +72,8 @@ struct iommu_options {
 };
 
 struct options {
-    // Console. The order is the user's.
-    u32 console_count;
-    struct console_option console[OPTIONS_CONSOLES_MAX];
-    struct uart_options com[2];
-    bool sync_console;
+    u8 consoles; // enum console_bits
+    struct uart16550_config com[2];
     char conswitch;      // with Ctrl, three times: switches the input; 0: never
     bool conswitch_stay; // the input stays with the hypervisor at boot
     struct log_options loglvl, guest_loglvl;
@@ -115,16 +82,13 @@ struct options {
     struct mem_option dom0_mem, dom0_mem_min, dom0_mem_max;
     u32 dom0_vcpus_min, dom0_vcpus_max; // 0: no limit
     bool dom0_vcpus_pin;
-    u8 dom0_kind;           // enum dom0_kind
     const char *dom0_extra; // the part of the line after --, or NULL
 
     // CPUs, memory, interrupts, clocks.
     u32 maxcpus; // 0: all; 1 after nosmp
     u64 mem;     // bytes of the machine's memory to be used, from 0 on; 0: all
-    bool smp, acpi, apic;
+    bool smp, acpi, smep, smap;
     s8 x2apic;
-    u8 smep, smap; // enum guard_mode
-    bool xsave;
     struct spec_options spec;
     bool hpet;
     u8 clocksource;               // enum clock_source
@@ -145,9 +109,6 @@ struct options {
 // long as out->dom0_extra is used.
 void options_parse(const char *line, struct options *out);
 
-// True if `kind` is among the consoles.
-bool options_console_has(const struct options *o, enum console_kind kind);
-
 // How many of `avail_pages` dom0 gets at the start: what dom0_mem= says, or all but 1/16 (at most
 // 128 MiB of it), then at least min:, then at most max: and at most avail_pages.
 u64 dom0_mem_resolve(const struct options *o, u64 avail_pages);
@@ -155,8 +116,5 @@ u64 dom0_mem_resolve(const struct options *o, u64 avail_pages);
 u64 dom0_mem_limit(const struct options *o, u64 avail_pages);
 // One vCPU for each of `cpu_count` CPUs, within the limits given and within what a domain can have.
 u32 dom0_vcpus_resolve(const struct options *o, u32 cpu_count);
-
-// The option number `index` for documentation: its name and what it does. False behind the last.
-bool options_describe(u32 index, const char **name, const char **help);
 
 #endif

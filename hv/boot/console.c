@@ -26,33 +26,21 @@ static u64 last_tick;
 
 static void open_com(const struct options *o, u32 n)
 {
-    static const u16 base[2] = {0x3f8, 0x2f8};
-    const struct uart_options *u = &o->com[n];
-    struct uart16550_config c = {
-        .port = u->io_base && u->io_base <= 0xffff ? (u16)u->io_base : base[n],
-        .baud = u->baud,
-        .data_bits = u->data_bits ? u->data_bits : 8,
-        .parity = u->parity ? u->parity : 'n',
-        .stop_bits = u->stop_bits ? u->stop_bits : 1,
-    };
-    if (com[n].open || !uart16550_init(&com[n].uart, &c))
-        return;
-    com[n].open = true;
-    ports_reserve(c.port, 8);
+    com[n].open = uart16550_init(&com[n].uart, &o->com[n]);
+    if (com[n].open)
+        ports_reserve(o->com[n].port, 8);
 }
 
 void console_open(const struct options *o)
 {
     console_set_levels(o->loglvl.always, o->guest_loglvl.limited);
     console_set_switch(o->conswitch, o->conswitch_stay);
-    for (u32 i = 0; i < o->console_count; i++) {
-        if (o->console[i].kind == CONSOLE_VGA) {
-            if (!boot_info.efi)
-                vga_init(&vga, (void *)(DIRECTMAP_BASE + VGA_MADDR));
-        } else {
-            open_com(o, o->console[i].kind == CONSOLE_COM1 ? 0 : 1);
-        }
-    }
+    if (o->consoles & CONSOLE_COM1)
+        open_com(o, 0);
+    if (o->consoles & CONSOLE_COM2)
+        open_com(o, 1);
+    if (o->consoles & CONSOLE_VGA && !boot_info.efi)
+        vga_init(&vga, (void *)(DIRECTMAP_BASE + VGA_MADDR));
 }
 
 void console_release_vga(void)
@@ -69,7 +57,6 @@ static void drain(void *arg)
 // Input also comes by polling: not every machine wires the port's interrupt.
 static void poll_input(void *arg)
 {
-    (void)arg;
     u64 now = time_now();
     for (u32 i = 0; i < ARRAY_SIZE(com); i++)
         if (com[i].open)

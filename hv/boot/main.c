@@ -40,14 +40,8 @@ static void note_options(const struct options *o)
 {
     if (o->iommu.wanted || o->iommu.dom0_strict || !o->iommu.dom0_passthrough)
         printk(LOG_WARN, "iommu: no effect; there is no driver, dom0's devices reach all memory");
-    if (!o->apic)
-        printk(LOG_WARN, "apic=0: no effect; IO-APICs are always used");
-    if (!o->xsave)
-        printk(LOG_WARN, "xsave=0: no effect; XSAVE is used if the CPU has it");
     if (strcmp(o->tsc, "stable:socket") == 0)
         printk(LOG_WARN, "tsc=stable:socket: no effect; TSCs are compared at boot");
-    if (o->dom0_kind == DOM0_PVH)
-        printk(LOG_WARN, "dom0=pvh: domain 0 is always PV");
 }
 
 static void note_x2apic(const struct options *o)
@@ -70,7 +64,6 @@ static void print_memory(void)
 
 static const void *map_firmware(void *ctx, maddr_t a, u64 bytes)
 {
-    (void)ctx;
     return bytes > 0 && bytes < (u64)16 << 20 ? ioremap(a, bytes, true) : NULL;
 }
 
@@ -151,8 +144,8 @@ void wirt_main(u32 magic, u32 info)
     printk(LOG_INFO, "command line: %s", boot_info.cmdline);
     note_options(&options);
     cpu_probe();
-    cpu_features.smep &= options.smep == GUARD_ON;
-    cpu_features.smap &= options.smap == GUARD_ON;
+    cpu_features.smep &= options.smep;
+    cpu_features.smap &= options.smap;
     spec_init(&options.spec);
     memory_init(&boot_info);
     spec_patch();

@@ -128,7 +128,7 @@ TESTS = [
     Test("watchdog-hang", watchdog, ours=True, cpus=4),
     _saying("watchdog-quiet", r"starting dom0", cpus=4, hv_args="dom0_mem=1024M watchdog=force"),
     _saying("watchdog-1cpu", r"watchdog: .*no effect", hv_args="dom0_mem=1024M watchdog"),
-    _saying("boot-effectless", r"xsave=0: no effect", hv_args="dom0_mem=1024M xsave=0 apic=0 conswitch=b"),
+    _saying("boot-effectless", r"option 'xsave' has no effect", hv_args="dom0_mem=1024M xsave=0 apic=0 conswitch=b"),
     _saying("boot-no-iommu", r"'snoop' in option 'iommu' has no effect[\s\S]*iommu: no effect",
             hv_args="dom0_mem=1024M iommu=required,snoop dom0-iommu=strict"),
     Test("end-poweroff", functools.partial(ends_by, command="poweroff -f", reason="guest-shutdown"), quick=True),
