@@ -15,44 +15,8 @@ enum {
     STATE_AFTER_LITERAL = 7,     // states below: the symbol before was a literal
 };
 
-#define AT(name, member) STATIC_ASSERT(AT_##name == offsetof(struct lzma, member))
-AT(OUT, out);
-AT(IN, coder.in);
-AT(RANGE, coder.range);
-AT(CODE, coder.code);
-AT(STATE, state);
-AT(WINDOW, window);
-AT(COPY_END, copy_end);
-AT(LITERAL_STEP, literal_step);
-AT(MASKS, masks);
-AT(REP, rep);
-AT(DICTIONARY, dictionary_bytes);
-AT(REVERSED, reversed);
-AT(BASE, base);
-AT(STATE_MATCHED, states[STATE_AFTER_LITERAL]);
-AT(SLOT, slot);
-AT(DISTANCE, distance);
-AT(ALIGN, align);
-AT(LENGTHS, lengths);
-AT(REP_LENGTHS, rep_lengths);
-AT(LITERALS, literals);
-#undef AT
-#define AT(name, member) STATIC_ASSERT(AT_##name == offsetof(struct lzma_state, member))
-AT(IS_REP0_LONG, is_rep0_long);
-AT(IS_REP, is_rep);
-AT(IS_REP0, is_rep0);
-AT(IS_REP1, is_rep1);
-AT(IS_REP2, is_rep2);
-AT(NEXT_LITERAL, literal);
-AT(NEXT_MATCH, match);
-AT(NEXT_REP, rep);
-AT(NEXT_SINGLE, single);
-#undef AT
-#define AT(name, member) STATIC_ASSERT(AT_##name == offsetof(struct lzma_lengths, member))
-AT(CHOICE2, choice2);
-AT(LOW, low);
-AT(MID, mid);
-AT(HIGH, high);
+#define CHECK(name, offset, type, member) STATIC_ASSERT(offset == offsetof(struct type, member));
+LZMA_OFFSETS(CHECK)
 
 static void normalize(struct lzma_coder *c)
 {

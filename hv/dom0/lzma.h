@@ -13,41 +13,41 @@
 #ifndef WIRT_DOM0_LZMA_H
 #define WIRT_DOM0_LZMA_H
 
-// Offsets into the structures below, for lzma_symbols.S.
-#define AT_OUT           0
-#define AT_IN            8
-#define AT_RANGE         16
-#define AT_CODE          24
-#define AT_STATE         32
-#define AT_WINDOW        40
-#define AT_COPY_END      48
-#define AT_LITERAL_STEP  56
-#define AT_MASKS         64
-#define AT_REP           72
-#define AT_DICTIONARY    88
-#define AT_REVERSED      92
-#define AT_BASE          156
-#define AT_STATES        416
-#define AT_STATE_MATCHED (AT_STATES + 7 * 104)
-#define AT_SLOT          (AT_STATES + 12 * 104)
-#define AT_DISTANCE      (AT_SLOT + 512)
-#define AT_ALIGN         (AT_DISTANCE + 256)
-#define AT_LENGTHS       (AT_ALIGN + 32)
-#define AT_REP_LENGTHS   (AT_LENGTHS + 1028)
-#define AT_LITERALS      (AT_REP_LENGTHS + 1028)
-#define AT_IS_REP0_LONG  32 // struct lzma_state
-#define AT_IS_REP        64
-#define AT_IS_REP0       66
-#define AT_IS_REP1       68
-#define AT_IS_REP2       70
-#define AT_NEXT_LITERAL  72
-#define AT_NEXT_MATCH    80
-#define AT_NEXT_REP      88
-#define AT_NEXT_SINGLE   96
-#define AT_CHOICE2       2 // struct lzma_lengths
-#define AT_LOW           4
-#define AT_MID           260
-#define AT_HIGH          516
+// Offsets into the structures below, for lzma_symbols.S; lzma.c checks them.
+#define LZMA_OFFSETS(X)                           \
+    X(OUT, 0, lzma, out)                          \
+    X(IN, 8, lzma, coder.in)                      \
+    X(RANGE, 16, lzma, coder.range)               \
+    X(CODE, 24, lzma, coder.code)                 \
+    X(STATE, 32, lzma, state)                     \
+    X(WINDOW, 40, lzma, window)                   \
+    X(COPY_END, 48, lzma, copy_end)               \
+    X(LITERAL_STEP, 56, lzma, literal_step)       \
+    X(MASKS, 64, lzma, masks)                     \
+    X(REP, 72, lzma, rep)                         \
+    X(DICTIONARY, 88, lzma, dictionary_bytes)     \
+    X(REVERSED, 92, lzma, reversed)               \
+    X(BASE, 156, lzma, base)                      \
+    X(STATE_MATCHED, 1144, lzma, states[7])       \
+    X(SLOT, 1664, lzma, slot)                     \
+    X(DISTANCE, 2176, lzma, distance)             \
+    X(ALIGN, 2432, lzma, align)                   \
+    X(LENGTHS, 2464, lzma, lengths)               \
+    X(REP_LENGTHS, 3492, lzma, rep_lengths)       \
+    X(LITERALS, 4520, lzma, literals)             \
+    X(IS_REP0_LONG, 32, lzma_state, is_rep0_long) \
+    X(IS_REP, 64, lzma_state, is_rep)             \
+    X(IS_REP0, 66, lzma_state, is_rep0)           \
+    X(IS_REP1, 68, lzma_state, is_rep1)           \
+    X(IS_REP2, 70, lzma_state, is_rep2)           \
+    X(NEXT_LITERAL, 72, lzma_state, literal)      \
+    X(NEXT_MATCH, 80, lzma_state, match)          \
+    X(NEXT_REP, 88, lzma_state, rep)              \
+    X(NEXT_SINGLE, 96, lzma_state, single)        \
+    X(CHOICE2, 2, lzma_lengths, choice2)          \
+    X(LOW, 4, lzma_lengths, low)                  \
+    X(MID, 260, lzma_lengths, mid)                \
+    X(HIGH, 516, lzma_lengths, high)
 
 #ifndef __ASSEMBLER__
 #include "lib/compiler.h"

@@ -14,6 +14,9 @@
 // leave its table.
 #include "dom0/lzma.h"
 
+#define SET(name, offset, type, member) .set AT_##name, offset;
+LZMA_OFFSETS(SET)
+
 #define LZMA   %rbp // struct lzma
 #define IN     %rsi
 #define OUT    %rdi
@@ -77,6 +80,13 @@
     movw %ax, \prob
 .endm
 
+// A bit on its own: a 1 goes to `one`, which begins with ONE_ALONE.
+.macro BIT prob, one
+    FRONT "\prob"
+    jae \one
+    ZERO "\prob"
+.endm
+
 // Several bits, as a walk from the root of a tree. rdx is twice the number of the node, to begin
 // with 2; in the end it is the number of the leaf: a 1 with the bits behind it. In C the two ways
 // out of a bit are joined before the next one begins. Here they are two chains, and step n of
@@ -87,29 +97,30 @@
 //   z2: ZERO   FRONT --1--> o3
 //    :                                      A tree with fewer bits than steps is entered further
 //   o1: ONE    FRONT --0--> z2              down.
+//
+// z1 below is where z2 of the picture begins, and so on.
 #define NODE "(%rbx, %rdx)"
-.macro Z tree, n, then
-.L\tree\()_z\n:
+.macro TREE tree, steps:vararg
+    FRONT NODE
+    jae .L\tree\()_o0
+    .irp n, \steps
     ZERO NODE
     leaq (%rdx, %rdx), %rdx
 .L\tree\()_from\n:
     FRONT NODE
-    jae .L\tree\()_o\then
-.endm
-.macro O tree, n, then
-.L\tree\()_o\n:
+    jae .L\tree\()_o\n
+.L\tree\()_z\n:
+    .endr
+    ZERO NODE
+    jmp .L\tree\()_end
+.L\tree\()_o0:
+    .irp n, \steps
     ONE NODE
     leaq 2(%rdx, %rdx), %rdx
     FRONT NODE, OLD
-    jb .L\tree\()_z\then
-.endm
-.macro Z_LAST tree, n
-.L\tree\()_z\n:
-    ZERO NODE
-    jmp .L\tree\()_end
-.endm
-.macro O_LAST tree, n
+    jb .L\tree\()_z\n
 .L\tree\()_o\n:
+    .endr
     ONE NODE
     leaq 1(%rdx), %rdx
     movq OLD, RANGE
@@ -128,9 +139,7 @@
     andl $15, %r15d
     andq %rcx, %r15 // the position's state
 #define IS_MATCH "(%r11, %r15, 2)"
-    FRONT IS_MATCH
-    jae .Lmatch
-    ZERO IS_MATCH
+    BIT IS_MATCH, .Lmatch
 
     // A literal. Its tree depends on the byte before and the position.
     movzbl -1(OUT), %eax
@@ -147,24 +156,7 @@
     cmpq %rax, STATE
     movq %r15, STATE
     jae .Lmatched_literal
-    FRONT NODE
-    jae .Lliteral_o1
-    Z literal, 1, 2
-    Z literal, 2, 3
-    Z literal, 3, 4
-    Z literal, 4, 5
-    Z literal, 5, 6
-    Z literal, 6, 7
-    Z literal, 7, 8
-    Z_LAST literal, 8
-    O literal, 1, 2
-    O literal, 2, 3
-    O literal, 3, 4
-    O literal, 4, 5
-    O literal, 5, 6
-    O literal, 6, 7
-    O literal, 7, 8
-    O_LAST literal, 8
+    TREE literal, 1, 2, 3, 4, 5, 6, 7
 .Lstore_literal:
     movb %dl, (OUT)
     leaq 1(OUT), OUT
@@ -180,9 +172,7 @@
     movl $0x200, %ecx
     andq %r15, %rcx
     leaq 0x200(%rdx, %rcx), %rcx
-    FRONT EXPECTED
-    jae 2f
-    ZERO EXPECTED
+    BIT EXPECTED, 2f
     leaq (%rdx, %rdx), %rdx
     testl $0x200, %r15d
     jnz .Lplain_bits
@@ -199,9 +189,7 @@
 .Lplain_bits:
     cmpq $0x200, %rdx
     jae .Lplain_end
-    FRONT NODE
-    jae 2f
-    ZERO NODE
+    BIT NODE, 2f
     leaq (%rdx, %rdx), %rdx
     jmp .Lplain_bits
 2:  ONE_ALONE NODE
@@ -215,28 +203,17 @@
 
 .Lmatch:
     ONE_ALONE IS_MATCH
-    FRONT AT_IS_REP(STATE)
-    jae .Lrepeat
-    ZERO AT_IS_REP(STATE)
+    BIT AT_IS_REP(STATE), .Lrepeat
     leaq AT_LENGTHS(LZMA), PROBS
     xorl %ecx, %ecx // a new distance
 .Llength:
-    FRONT (PROBS)
-    jae .Llonger
-    ZERO (PROBS)
+    BIT (PROBS), .Llonger
     shlq $4, %r15
     leaq AT_LOW(PROBS, %r15), PROBS
     movl $2 - 8, %r15d
 .Llength_of_3_bits:
     movl $2, %edx
-    FRONT NODE
-    jae .Llength_o1
-    Z length, 1, 2
-    Z length, 2, 3
-    Z_LAST length, 3
-    O length, 1, 2
-    O length, 2, 3
-    O_LAST length, 3
+    TREE length, 1, 2
     leal (%rdx, %r15), %r15d // the length
     testl %ecx, %ecx
     jnz .Lcopy
@@ -254,20 +231,7 @@
     shlq $7, %rax
     leaq AT_SLOT - 2 * 128(LZMA, %rax), PROBS
     movl $2, %edx
-    FRONT NODE
-    jae .Ldistance_o1
-    Z distance, 1, 2
-    Z distance, 2, 3
-    Z distance, 3, 4
-    Z distance, 4, 5
-    Z distance, 5, 6
-    Z_LAST distance, 6
-    O distance, 1, 2
-    O distance, 2, 3
-    O distance, 3, 4
-    O distance, 4, 5
-    O distance, 5, 6
-    O_LAST distance, 6
+    TREE distance, 1, 2, 3, 4, 5
     cmpq $64, %rdx
     jb .Laligned
     movl AT_BASE - 64 * 4(LZMA, %rdx, 4), %r12d
@@ -359,13 +323,9 @@
 
 .Lrepeat:
     ONE_ALONE AT_IS_REP(STATE)
-    FRONT AT_IS_REP0(STATE)
-    jae .Lrepeat_older
-    ZERO AT_IS_REP0(STATE)
+    BIT AT_IS_REP0(STATE), .Lrepeat_older
 #define IS_REP0_LONG "32(%r11, %r15, 2)"
-    FRONT IS_REP0_LONG
-    jae 1f
-    ZERO IS_REP0_LONG
+    BIT IS_REP0_LONG, 1f
     movzbl (OUT, BACK), %edx
     movq AT_NEXT_SINGLE(STATE), STATE
     jmp .Lstore_literal
@@ -379,9 +339,7 @@
     // From here on, what is seldom: outside of the page, maybe.
 .Llonger:
     ONE_ALONE (PROBS)
-    FRONT AT_CHOICE2(PROBS)
-    jae .Llongest
-    ZERO AT_CHOICE2(PROBS)
+    BIT AT_CHOICE2(PROBS), .Llongest
     shlq $4, %r15
     leaq AT_MID(PROBS, %r15), PROBS
     movl $2 + 8 - 8, %r15d
@@ -396,16 +354,12 @@
 .Lrepeat_older:
     ONE_ALONE AT_IS_REP0(STATE)
     movl AT_REP + 4(LZMA), %edx
-    FRONT AT_IS_REP1(STATE)
-    jae 1f
-    ZERO AT_IS_REP1(STATE)
+    BIT AT_IS_REP1(STATE), 1f
     jmp 4f
 1:  ONE_ALONE AT_IS_REP1(STATE)
     movl %edx, %ecx // the last but one
     movl AT_REP + 8(LZMA), %edx
-    FRONT AT_IS_REP2(STATE)
-    jae 2f
-    ZERO AT_IS_REP2(STATE)
+    BIT AT_IS_REP2(STATE), 2f
     jmp 3f
 2:  ONE_ALONE AT_IS_REP2(STATE)
     movl %edx, %eax
