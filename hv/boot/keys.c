@@ -13,9 +13,6 @@
 #include "sched/sched.h"
 
 enum { KICK_US = 1000, STACK_WORDS = 8, FRAMES_SHOWN = 12 };
-
-typedef unsigned long long ull;
-
 // --- 'd': where the guests are ---
 
 // A word of the vCPU's current address space, by its tables. Under mmu_lock.
@@ -34,7 +31,7 @@ static void print_stack(struct vcpu *v, u64 sp)
 {
     u64 word;
     for (u32 i = 0; i < STACK_WORDS && guest_word(v, sp + i * 8, &word); i++)
-        printk(LOG_ERR, "   stack %016llx: %016llx", (ull)sp + i * 8, (ull)word);
+        printk(LOG_ERR, "   stack %016lx: %016lx", sp + i * 8, word);
 }
 
 // Only what was built with frame pointers shows something here.
@@ -44,7 +41,7 @@ static void print_callers(struct vcpu *v, u64 rbp)
         u64 next, caller;
         if (!guest_word(v, rbp, &next) || !guest_word(v, rbp + 8, &caller))
             return;
-        printk(LOG_ERR, "   called from %016llx", (ull)caller);
+        printk(LOG_ERR, "   called from %016lx", caller);
         if (next <= rbp)
             return;
         rbp = next;
@@ -85,10 +82,10 @@ static void print_vcpu(struct vcpu *v)
     struct vcpu_runstate_info r;
     sched_runstate(v, &r);
     u32 flags = READ_ONCE(v->flags);
-    printk(LOG_ERR, "  vCPU %u: CPU %u%s%s%s%s%s, ran %llu ms, events %s%s", v->id.v, v->cpu,
+    printk(LOG_ERR, "  vCPU %u: CPU %u%s%s%s%s%s, ran %lu ms, events %s%s", v->id.v, v->cpu,
            v->running ? ", runs" : "", v->sched.queued ? ", waits for the CPU" : "",
            flags & VCPU_BLOCKED ? ", blocked" : "", flags & VCPU_DOWN ? ", down" : "",
-           flags & VCPU_PAUSED ? ", paused" : "", (ull)r.time[RUNSTATE_running] / 1000000,
+           flags & VCPU_PAUSED ? ", paused" : "", r.time[RUNSTATE_running] / 1000000,
            v->info->evtchn_upcall_pending ? "pending" : "none",
            v->info->evtchn_upcall_mask ? ", masked" : "");
 }
@@ -99,14 +96,14 @@ static void print_domains(void)
     struct domain *d;
     struct vcpu *v;
     for_each_domain (d) {
-        printk(LOG_ERR, "domain %u: %s, %u pauses, %u references, %llu frames of at most %llu",
-               d->id.v, state[d->state], d->pauses, d->refs, (ull)d->frames, (ull)d->frames_max);
-        printk(LOG_ERR, "  %llu bytes of the hypervisor's own", (ull)domain_footprint(d));
+        printk(LOG_ERR, "domain %u: %s, %u pauses, %u references, %lu frames of at most %lu",
+               d->id.v, state[d->state], d->pauses, d->refs, d->frames, d->frames_max);
+        printk(LOG_ERR, "  %lu bytes of the hypervisor's own", domain_footprint(d));
         for_each_vcpu (d, v)
             if (v->pv.initialised)
                 print_vcpu(v);
     }
-    printk(LOG_ERR, "%llu frames free", (ull)frames_free_count());
+    printk(LOG_ERR, "%lu frames free", frames_free_count());
 }
 
 // --- 'H': for testing the watchdog ---

@@ -58,8 +58,7 @@ static void print_memory(void)
     for (u32 i = 0; i < boot_info.e820_count; i++)
         if (boot_info.e820[i].type == E820_RAM)
             ram += boot_info.e820[i].size;
-    printk(LOG_INFO, "memory: %llu MiB, %llu MiB free", (unsigned long long)ram >> 20,
-           (unsigned long long)frames_free_count() >> 8);
+    printk(LOG_INFO, "memory: %lu MiB, %lu MiB free", ram >> 20, frames_free_count() >> 8);
 }
 
 static const void *map_firmware(void *ctx, maddr_t a, u64 bytes)
@@ -126,7 +125,7 @@ static void start(void)
     const char *error = dom0_build(&boot_info);
     if (error)
         give_up("cannot start dom0", error);
-    printk(LOG_INFO, "%llu MiB free; starting dom0", (unsigned long long)frames_free_count() >> 8);
+    printk(LOG_INFO, "%lu MiB free; starting dom0", frames_free_count() >> 8);
     console_release_vga();
     watchdog_run();
     sched_clear(dom0->vcpu[0], VCPU_DOWN);

@@ -62,9 +62,9 @@ static maddr_t alloc_aligned(u64 bytes, u64 align)
             best = r;
     }
     if (!best)
-        panic("not enough memory for the hypervisor's tables (%llu KiB wanted); give "
+        panic("not enough memory for the hypervisor's tables (%lu KiB wanted); give "
               "the machine more",
-              (unsigned long long)bytes >> 10);
+              bytes >> 10);
     u64 start = align_down(best->end - bytes, align), end = best->end;
     best->end = start;
     add_region(start + bytes, end);
@@ -140,8 +140,7 @@ static void find_ram(struct boot_info *bi)
         if (e->type != E820_RAM || start >= end)
             continue;
         if (end > DIRECTMAP_BYTES) {
-            printk(LOG_WARN, "memory above %llu GiB is ignored",
-                   (unsigned long long)DIRECTMAP_BYTES >> 30);
+            printk(LOG_WARN, "memory above %lu GiB is ignored", DIRECTMAP_BYTES >> 30);
             end = MAX(start, DIRECTMAP_BYTES);
         }
         add_region(MAX(start, SIZE_1M), end);

@@ -136,8 +136,7 @@ void apic_timer_calibrate(void)
     write(REG_TIMER_INIT, 0);
     write(REG_LVT_TIMER, VECTOR_TIMER);
     ticks_per_second = (u64)(first - last) * 1000000000 / ns;
-    printk(LOG_INFO, "APIC timer: %llu kHz, %s", (unsigned long long)ticks_per_second / 1000,
-           page ? "xAPIC" : "x2APIC");
+    printk(LOG_INFO, "APIC timer: %lu kHz, %s", ticks_per_second / 1000, page ? "xAPIC" : "x2APIC");
 }
 
 void apic_timer_set(u64 when)

@@ -81,8 +81,7 @@ static bool compare_tsc(u32 id, u64 end)
     time_set_skew(id, cycles);
     sync_set(SYNC_OVER);
     if (cycles)
-        printk(LOG_WARN, "CPU %u: its TSC is %lld cycles off CPU 0's; corrected", id,
-               (long long)cycles);
+        printk(LOG_WARN, "CPU %u: its TSC is %ld cycles off CPU 0's; corrected", id, cycles);
     return true;
 }
 

@@ -256,6 +256,5 @@ void time_init(const struct acpi_info *tables)
     set_scale();
     scale.tsc_base = boot;
     time_set_wallclock_base(read_cmos_seconds() * 1000000000 - time_now());
-    printk(LOG_INFO, "TSC: %llu.%03llu MHz by %s", (unsigned long long)tsc_hz / 1000000,
-           (unsigned long long)tsc_hz / 1000 % 1000, c.name);
+    printk(LOG_INFO, "TSC: %lu.%03lu MHz by %s", tsc_hz / 1000000, tsc_hz / 1000 % 1000, c.name);
 }

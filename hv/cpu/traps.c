@@ -159,8 +159,7 @@ static void print_backtrace(u64 rbp, u64 rip)
         u64 off = 0;
         char buffer[SYMBOL_NAME_BYTES];
         const char *name = symbol_lookup(rip, &off, buffer);
-        printk(LOG_ERR, "   [%016llx] %s+0x%llx", (unsigned long long)rip, name ? name : "?",
-               (unsigned long long)off);
+        printk(LOG_ERR, "   [%016lx] %s+0x%lx", rip, name ? name : "?", off);
         u64 frame[2];
         if (rbp < VIRT_BASE || copy8_fixup(frame, (const void *)rbp, 2) != 0)
             break;
@@ -173,15 +172,14 @@ static void print_backtrace(u64 rbp, u64 rip)
 
 void trap_print_regs(const struct cpu_regs *r)
 {
-    typedef unsigned long long ull;
-    printk(LOG_ERR, "rip %016llx  cs %04x  rflags %08llx  vector %u  error %04x", (ull)r->rip,
-           r->cs, (ull)r->rflags, r->vector, r->error_code);
-    printk(LOG_ERR, "rax %016llx  rbx %016llx  rcx %016llx", (ull)r->rax, (ull)r->rbx, (ull)r->rcx);
-    printk(LOG_ERR, "rdx %016llx  rsi %016llx  rdi %016llx", (ull)r->rdx, (ull)r->rsi, (ull)r->rdi);
-    printk(LOG_ERR, "rbp %016llx  rsp %016llx  r8  %016llx", (ull)r->rbp, (ull)r->rsp, (ull)r->r8);
-    printk(LOG_ERR, "r9  %016llx  r10 %016llx  r11 %016llx", (ull)r->r9, (ull)r->r10, (ull)r->r11);
-    printk(LOG_ERR, "r12 %016llx  r13 %016llx  r14 %016llx", (ull)r->r12, (ull)r->r13, (ull)r->r14);
-    printk(LOG_ERR, "r15 %016llx", (ull)r->r15);
+    printk(LOG_ERR, "rip %016lx  cs %04x  rflags %08lx  vector %u  error %04x", r->rip, r->cs,
+           r->rflags, r->vector, r->error_code);
+    printk(LOG_ERR, "rax %016lx  rbx %016lx  rcx %016lx", r->rax, r->rbx, r->rcx);
+    printk(LOG_ERR, "rdx %016lx  rsi %016lx  rdi %016lx", r->rdx, r->rsi, r->rdi);
+    printk(LOG_ERR, "rbp %016lx  rsp %016lx  r8  %016lx", r->rbp, r->rsp, r->r8);
+    printk(LOG_ERR, "r9  %016lx  r10 %016lx  r11 %016lx", r->r9, r->r10, r->r11);
+    printk(LOG_ERR, "r12 %016lx  r13 %016lx  r14 %016lx", r->r12, r->r13, r->r14);
+    printk(LOG_ERR, "r15 %016lx", r->r15);
 }
 
 void trap_print_state(const struct cpu_regs *regs)
@@ -194,8 +192,7 @@ void trap_print_state(const struct cpu_regs *regs)
                v->pv.kernel_mode ? "kernel" : "user");
     if (regs) {
         trap_print_regs(regs);
-        printk(LOG_ERR, "cr2 %016llx  cr3 %016llx", (unsigned long long)read_cr2(),
-               (unsigned long long)read_cr3());
+        printk(LOG_ERR, "cr2 %016lx  cr3 %016lx", read_cr2(), read_cr3());
         if (!(regs->cs & 3))
             print_backtrace(regs->rbp, regs->rip);
     } else {
@@ -230,5 +227,5 @@ void trap_from_hv(struct cpu_regs *regs)
     console_force_unlock();
     printk(LOG_ERR, "exception %u in the hypervisor", regs->vector);
     trap_print_state(regs);
-    panic("exception %u at %016llx", regs->vector, (unsigned long long)regs->rip);
+    panic("exception %u at %016lx", regs->vector, regs->rip);
 }

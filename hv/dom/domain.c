@@ -484,12 +484,11 @@ int domain_resume(struct domain *d)
 static void print_walk(struct vcpu *v, u64 va)
 {
     mfn_t table = v->pv.kernel_mode ? v->pv.l4_kernel : v->pv.l4_user;
-    printk(LOG_ERR, "page-table walk for %016llx:", (unsigned long long)va);
+    printk(LOG_ERR, "page-table walk for %016lx:", va);
     for (u32 level = 4; level >= 1 && mfn_valid(table); level--) {
         u32 slot = (u32)(va >> (PAGE_SHIFT + 9 * (level - 1))) & 511;
         u64 pte = ((const u64 *)mfn_virt(table))[slot];
-        printk(LOG_ERR, "  L%u mfn %06llx [%3u] = %016llx", level, (unsigned long long)table.v,
-               slot, (unsigned long long)pte);
+        printk(LOG_ERR, "  L%u mfn %06lx [%3u] = %016lx", level, table.v, slot, pte);
         if (!(pte & PTE_P))
             break;
         table = pte_mfn(pte);
@@ -498,15 +497,14 @@ static void print_walk(struct vcpu *v, u64 va)
 
 static void print_stack(const struct cpu_regs *r)
 {
-    printk(LOG_ERR, "guest stack at %016llx:", (unsigned long long)r->rsp);
+    printk(LOG_ERR, "guest stack at %016lx:", r->rsp);
     for (u32 line = 0; line < 6; line++) {
         u64 w[4];
         if (guest_copy_in(w, GUEST_PTR(r->rsp + line * sizeof(w)), sizeof(w)) != 0) {
             printk(LOG_ERR, "  not readable");
             return;
         }
-        printk(LOG_ERR, "  %016llx %016llx %016llx %016llx", (unsigned long long)w[0],
-               (unsigned long long)w[1], (unsigned long long)w[2], (unsigned long long)w[3]);
+        printk(LOG_ERR, "  %016lx %016lx %016lx %016lx", w[0], w[1], w[2], w[3]);
     }
 }
 

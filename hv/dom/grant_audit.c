@@ -21,8 +21,8 @@ struct audit {
 static void complain(struct audit *a, const char *what, u64 has, u64 wanted)
 {
     if (a->bad++ < LINES_MAX)
-        printk(LOG_ERR, "audit: domain %u's grants: %s: %llx, not %llx", a->d->id.v, what,
-               (unsigned long long)has, (unsigned long long)wanted);
+        printk(LOG_ERR, "audit: domain %u's grants: %s: %lx, not %lx", a->d->id.v, what, has,
+               wanted);
 }
 
 static bool is_new(struct audit *a, const struct domain *granter)

@@ -171,14 +171,11 @@ static const char *plan(struct build *b)
     need = MAX(need, pfn_of(b, b->v_end).v + b->initrd_pages);
     if (options.dom0_mem.set && !options.dom0_mem.negative &&
         options.dom0_mem.bytes >> PAGE_SHIFT > avail)
-        printk(LOG_WARN,
-               "dom0_mem asks for %llu MiB, only %llu MiB can be given: dom0 gets %llu MiB",
-               (unsigned long long)options.dom0_mem.bytes >> 20, (unsigned long long)avail >> 8,
-               (unsigned long long)b->nr_pages >> 8);
+        printk(LOG_WARN, "dom0_mem asks for %lu MiB, only %lu MiB can be given: dom0 gets %lu MiB",
+               options.dom0_mem.bytes >> 20, avail >> 8, b->nr_pages >> 8);
     if (need > b->nr_pages) {
-        printk(LOG_ERR, "dom0 has %llu MiB; its kernel, initrd (%llu MiB) and tables need %llu MiB",
-               (unsigned long long)b->nr_pages >> 8, (unsigned long long)b->initrd_pages >> 8,
-               (unsigned long long)(need >> 8) + 1);
+        printk(LOG_ERR, "dom0 has %lu MiB; its kernel, initrd (%lu MiB) and tables need %lu MiB",
+               b->nr_pages >> 8, b->initrd_pages >> 8, (need >> 8) + 1);
         return "dom0 memory is too small for its kernel and initrd; give dom0_mem= a larger size "
                "or "
                "the machine more";
@@ -481,9 +478,8 @@ static const char *build_from_elf(struct build *b, const void *elf)
     build_tables(b);
     write_p2m(b);
     write_start_info(b);
-    printk(LOG_INFO, "dom0: %s, %llu MiB, %u vCPUs, kernel at %llx, entry %llx", b->k.guest_os,
-           (unsigned long long)b->nr_pages >> 8, b->d->vcpu_count,
-           (unsigned long long)b->k.virt_start, (unsigned long long)b->k.entry);
+    printk(LOG_INFO, "dom0: %s, %lu MiB, %u vCPUs, kernel at %lx, entry %lx", b->k.guest_os,
+           b->nr_pages >> 8, b->d->vcpu_count, b->k.virt_start, b->k.entry);
     error = pin_tables(b);
     if (!error)
         error = start_vcpu(b);

@@ -29,8 +29,8 @@ void domctl_hold_still(struct domain *d)
 
 static long refuse(const struct xen_domctl *op, const char *what, u64 value, u64 limit, long rc)
 {
-    printk(LOG_WARN, "domain %u is not created: %s 0x%llx, at most 0x%llx", op->domain, what,
-           (unsigned long long)value, (unsigned long long)limit);
+    printk(LOG_WARN, "domain %u is not created: %s 0x%lx, at most 0x%lx", op->domain, what, value,
+           limit);
     return rc;
 }
 
@@ -106,8 +106,8 @@ static long create(struct vcpu *cur, struct domain *none, struct xen_domctl *op)
     if (rc == 0)
         op->domain = d->id.v;
     else if (rc == -ENOMEM)
-        printk(LOG_WARN, "domain %u is not created: memory is out, %llu KiB free", op->domain,
-               (unsigned long long)frames_free_count() * 4);
+        printk(LOG_WARN, "domain %u is not created: memory is out, %lu KiB free", op->domain,
+               frames_free_count() * 4);
     return rc;
 }
 

@@ -15,8 +15,7 @@ enum { NS_PER_US = 1000, MCU_UNIT = WIRT_MCU_ADVANCE_DEFAULT };
 
 static long refuse(const struct domain *d, const char *what, u64 value, u64 from, u64 to)
 {
-    printk(LOG_WARN, "domain %u: %s %llu is not in %llu to %llu", d->id.v, what,
-           (unsigned long long)value, (unsigned long long)from, (unsigned long long)to);
+    printk(LOG_WARN, "domain %u: %s %lu is not in %lu to %lu", d->id.v, what, value, from, to);
     return -EINVAL;
 }
 

@@ -23,8 +23,8 @@ long domctl_max_vcpus(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
         return -EINVAL;
     for (u32 i = 0; i < max; i++)
         if (!d->vcpu[i] && !vcpu_create(d, i)) {
-            printk(LOG_WARN, "domain %u: no memory for vCPU %u of %u, %llu KiB free", d->id.v, i,
-                   max, (unsigned long long)frames_free_count() * 4);
+            printk(LOG_WARN, "domain %u: no memory for vCPU %u of %u, %lu KiB free", d->id.v, i,
+                   max, frames_free_count() * 4);
             return -ENOMEM;
         }
     return 0;

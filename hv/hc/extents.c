@@ -207,10 +207,9 @@ static void say_refused(const struct extents *e)
 {
     bool able = memory_has_room(e->d, 0) && claim_allows(e->d, 1) && frames_free_count();
     if (e->order == 0 && !able)
-        printk(LOG_WARN, "domain %u gets no more memory: has %llu KiB of at most %llu, %llu free",
-               e->d->id.v, (unsigned long long)memory_reserved(e->d) * 4,
-               (unsigned long long)READ_ONCE(e->d->frames_max) * 4,
-               (unsigned long long)frames_free_count() * 4);
+        printk(LOG_WARN, "domain %u gets no more memory: has %lu KiB of at most %lu, %lu free",
+               e->d->id.v, memory_reserved(e->d) * 4, READ_ONCE(e->d->frames_max) * 4,
+               frames_free_count() * 4);
 }
 
 static long reservation(struct vcpu *cur, u32 cmd, guest_ptr arg, u64 start,

@@ -89,8 +89,8 @@ static long claim_pages(struct vcpu *cur, void *arg)
         return rc;
     rc = d->state == DOMAIN_DYING ? -EINVAL : claim_set(d, a->nr_extents, memory_reserved(d));
     if (rc == -ENOMEM)
-        printk(LOG_WARN, "domain %u: %llu KiB asked for, %llu KiB free", d->id.v,
-               (unsigned long long)a->nr_extents * 4, (unsigned long long)frames_free_count() * 4);
+        printk(LOG_WARN, "domain %u: %lu KiB asked for, %lu KiB free", d->id.v, a->nr_extents * 4,
+               frames_free_count() * 4);
     domain_put(d);
     return rc;
 }

@@ -267,7 +267,7 @@ static void ioapic_add(const struct acpi_info *acpi, const struct acpi_ioapic *a
         pin_init(acpi, io, i);
     mmio_reserve(maddr_to_mfn(a->addr), 1, true);
     ioapic_count++;
-    printk(LOG_INFO, "IO-APIC at 0x%llx: GSIs %u-%u", (unsigned long long)a->addr.v, a->gsi_base,
+    printk(LOG_INFO, "IO-APIC at 0x%lx: GSIs %u-%u", a->addr.v, a->gsi_base,
            a->gsi_base + io->pin_count - 1);
 }
 

@@ -49,8 +49,8 @@ void mmio_reserve(mfn_t first, u64 frames, bool readable)
         *r = (struct kept_range){first, frames, readable};
     spin_unlock(&lock);
     if (!r)
-        printk(LOG_WARN, "too many kept device pages: the one at frame 0x%llx is open to dom0",
-               (unsigned long long)first.v);
+        printk(LOG_WARN, "too many kept device pages: the one at frame 0x%lx is open to dom0",
+               first.v);
 }
 
 void mmio_release(mfn_t first, u64 frames)

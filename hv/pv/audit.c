@@ -18,9 +18,6 @@
 #include "pv/pv.h"
 
 enum { ENTRIES = 512, WINDOW_MAX = 65536, WINDOW_MIN = 4096, LINES_MAX = 40 };
-
-typedef unsigned long long ull;
-
 struct tally {
     u32 refs, uses;
     u32 types; // bit n: used as enum frame_type n
@@ -42,8 +39,8 @@ static void complain(struct audit *a, mfn_t m, const char *what, u64 has, u64 wa
     if (a->bad++ >= LINES_MAX)
         return;
     u64 word = mfn_valid(m) ? frame_of(m)->type : 0;
-    printk(LOG_ERR, "audit: frame %llx (%s, word %016llx): %s: %llx, not %llx", (ull)m.v,
-           type_name[frame_type_of(word)], (ull)word, what, (ull)has, (ull)wanted);
+    printk(LOG_ERR, "audit: frame %lx (%s, word %016lx): %s: %lx, not %lx", m.v,
+           type_name[frame_type_of(word)], word, what, has, wanted);
 }
 
 static void expect(struct audit *a, mfn_t m, const char *what, u64 has, u64 wanted)
@@ -354,7 +351,6 @@ u32 mmu_audit(struct domain *d)
     expect(&a, MFN_NONE, "the domain's frames", d->frames, a.owned);
     spin_unlock(&d->mmu_lock);
     heap_free(a.tally);
-    printk(a.bad ? LOG_ERR : LOG_INFO, "audit: %llu frames, %u contradictions", (ull)a.owned,
-           a.bad);
+    printk(a.bad ? LOG_ERR : LOG_INFO, "audit: %lu frames, %u contradictions", a.owned, a.bad);
     return a.bad;
 }
