@@ -155,7 +155,7 @@ struct vcpu *vcpu_create(struct domain *d, u32 id)
     sched_vcpu_init(v, d->id.v + id, options.dom0_vcpus_pin && d->privileged);
     v->flags |= d->pauses ? VCPU_PAUSED : 0;
     vcpu_update_time(v);
-    __atomic_store_n(&d->vcpu[id], v, __ATOMIC_RELEASE); // pairs with evtchn_vcpu
+    __atomic_store_n(&d->vcpu[id], v, __ATOMIC_RELEASE); // pairs with domain_vcpu
     return v;
 }
 

@@ -131,6 +131,11 @@ struct domain {
 #define for_each_vcpu(d, v)                               \
     for (u32 v##_i = 0; v##_i < (d)->vcpu_count; v##_i++) \
         if (((v) = (d)->vcpu[v##_i]) != NULL)
+// NULL: there is none of that number.
+static inline struct vcpu *domain_vcpu(struct domain *d, u32 id)
+{
+    return id < d->vcpu_count ? READ_ONCE(d->vcpu[guest_index(id, d->vcpu_count)]) : NULL;
+}
 
 // --- dom/list.c ---
 // The domain with that number (DOMID_SELF: the caller's), or NULL. The reference is dropped with

@@ -26,12 +26,6 @@ STATIC_ASSERT(EVTCHN_GROUPS *EVTCHN_GROUP_PORTS == EVTCHN_FIFO_NR_CHANNELS);
 
 // ---- The table ----
 
-struct vcpu *evtchn_vcpu(struct domain *d, u32 id)
-{
-    u32 count = READ_ONCE(d->vcpu_count);
-    return id < count ? READ_ONCE(d->vcpu[guest_index(id, count)]) : NULL;
-}
-
 struct evtchn *evtchn_entry(struct domain *d, port_t port)
 {
     u32 end = __atomic_load_n(&d->ev.port_end, __ATOMIC_ACQUIRE); // pairs with add_bucket
@@ -405,7 +399,7 @@ int evtchn_bind_virq(struct domain *d, u32 virq, u32 vcpu, port_t *port)
 {
     if (virq >= NR_VIRQS || (evtchn_virq_is_global(virq) && vcpu != 0))
         return -EINVAL;
-    struct vcpu *v = evtchn_vcpu(d, vcpu);
+    struct vcpu *v = domain_vcpu(d, vcpu);
     if (!v)
         return -ENOENT;
     spin_lock(&d->ev.lock);
@@ -418,7 +412,7 @@ int evtchn_bind_ipi(struct domain *d, u32 vcpu, port_t *port)
 {
     struct evtchn *e;
     port_t p;
-    if (!evtchn_vcpu(d, vcpu))
+    if (!domain_vcpu(d, vcpu))
         return -ENOENT;
     spin_lock(&d->ev.lock);
     int ret = port_find(d, &p, &e);
@@ -477,7 +471,7 @@ static int bind_pirq(struct vcpu *v, u32 pirq, u32 flags, port_t *port)
 
 int evtchn_bind_pirq(struct domain *d, u32 pirq, u32 flags, port_t *port)
 {
-    struct vcpu *v = evtchn_vcpu(d, 0);
+    struct vcpu *v = domain_vcpu(d, 0);
     if (pirq >= EVTCHN_PIRQ_END)
         return -EINVAL;
     if (!v)
@@ -504,7 +498,7 @@ static int bind_vcpu(struct domain *d, struct evtchn *e, struct vcpu *v)
 
 int evtchn_bind_vcpu(struct domain *d, port_t port, u32 vcpu)
 {
-    struct vcpu *v = evtchn_vcpu(d, vcpu);
+    struct vcpu *v = domain_vcpu(d, vcpu);
     struct evtchn *e = evtchn_entry(d, port);
     if (!v)
         return -ENOENT;
@@ -520,7 +514,7 @@ int evtchn_bind_vcpu(struct domain *d, port_t port, u32 vcpu)
 
 static void unbind_virq(struct domain *d, const struct evtchn *e)
 {
-    struct vcpu *v = evtchn_vcpu(d, evtchn_virq_is_global(e->u.virq) ? 0 : e->notify_vcpu);
+    struct vcpu *v = domain_vcpu(d, evtchn_virq_is_global(e->u.virq) ? 0 : e->notify_vcpu);
     WRITE_ONCE(v->ev.virq_port[e->u.virq], 0);
 }
 
@@ -615,7 +609,7 @@ void evtchn_send_virq(struct vcpu *v, u32 virq)
 
 void evtchn_send_global_virq(struct domain *d, u32 virq)
 {
-    struct vcpu *v = evtchn_vcpu(d, 0);
+    struct vcpu *v = domain_vcpu(d, 0);
     if (v)
         evtchn_send_virq(v, virq);
 }

@@ -206,8 +206,6 @@ extern const struct evtchn_ops evtchn_2l_ops, evtchn_fifo_ops;
 
 // The entry of a port, or NULL. Any context.
 struct evtchn *evtchn_entry(struct domain *d, port_t port);
-// The vCPU with that id, or NULL.
-struct vcpu *evtchn_vcpu(struct domain *d, u32 id);
 // Tells v that there is something to look at.
 void evtchn_upcall(struct vcpu *v);
 // Takes all pending bits out of the 2-level words: calls `found` for each. Under ev.lock.

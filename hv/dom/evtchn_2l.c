@@ -37,7 +37,7 @@ static inline bool test(const xen_ulong_t *words, port_t port)
 
 static void notify(struct domain *d, const struct evtchn *e, port_t port)
 {
-    struct vcpu *v = evtchn_vcpu(d, READ_ONCE(e->notify_vcpu));
+    struct vcpu *v = domain_vcpu(d, READ_ONCE(e->notify_vcpu));
     if (v && !test_and_set(&READ_ONCE(v->info)->evtchn_pending_sel, port.v / WORD_BITS))
         evtchn_upcall(v);
 }

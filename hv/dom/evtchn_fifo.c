@@ -103,8 +103,8 @@ static void unlock_two(struct vcpu *a, struct vcpu *b)
 static struct vcpu *lock_queues(struct domain *d, const struct evtchn *e, struct vcpu **last)
 {
     for (u32 try = 0; try < LOCK_TRIES; try++) {
-        struct vcpu *v = evtchn_vcpu(d, READ_ONCE(e->notify_vcpu));
-        *last = evtchn_vcpu(d, READ_ONCE(e->last_vcpu));
+        struct vcpu *v = domain_vcpu(d, READ_ONCE(e->notify_vcpu));
+        *last = domain_vcpu(d, READ_ONCE(e->last_vcpu));
         if (!v || !*last)
             return NULL;
         lock_two(v, *last);
@@ -189,7 +189,7 @@ static void unmask(struct domain *d, struct evtchn *e, port_t port)
 static event_word_t fetch_and_clear(struct domain *d, struct evtchn *e, port_t port, u32 bits)
 {
     event_word_t old = MASKED | (READ_ONCE(e->pending_noword) ? PENDING : 0);
-    struct vcpu *v = evtchn_vcpu(d, READ_ONCE(e->notify_vcpu));
+    struct vcpu *v = domain_vcpu(d, READ_ONCE(e->notify_vcpu));
     if (!v)
         return old;
     spin_lock(&v->ev.queue_lock);
@@ -271,7 +271,7 @@ static int add_control(struct domain *d, struct vcpu *v, void *frame, u32 offset
 
 int evtchn_init_control(struct domain *d, u32 vcpu, gfn_t gfn, u32 offset)
 {
-    struct vcpu *v = evtchn_vcpu(d, vcpu);
+    struct vcpu *v = domain_vcpu(d, vcpu);
     mfn_t mfn;
     if (!v)
         return -ENOENT;
@@ -369,7 +369,7 @@ void evtchn_leave_fifo(struct domain *d)
     struct evtchn_fifo *f = d->ev.fifo;
     change_abi(d, NULL, &evtchn_2l_ops);
     for (u32 i = 0; f && i < d->vcpu_count; i++) {
-        struct vcpu *v = evtchn_vcpu(d, i);
+        struct vcpu *v = domain_vcpu(d, i);
         if (v)
             set_control(v, NULL); // also waits for those who found d->ev.fifo set
     }

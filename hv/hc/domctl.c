@@ -118,8 +118,6 @@ static long destroy(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 
 static long pause(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 {
-    if (d == cur->dom)
-        return -EINVAL;
     long rc = domain_ctl_pause(d);
     if (rc == 0)
         wait_still(d);
@@ -128,16 +126,12 @@ static long pause(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 
 static long unpause(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 {
-    if (d == cur->dom)
-        return -EINVAL;
     domain_update_wallclock(d); // the builder may have wiped the page since
     return domain_ctl_unpause(d);
 }
 
 static long resume(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 {
-    if (d == cur->dom)
-        return -EINVAL;
     int rc = domain_resume(d);
     return rc == -EINVAL && d->state == DOMAIN_RUNNING ? 0 : rc;
 }
@@ -208,8 +202,6 @@ static long setdomainhandle(struct vcpu *cur, struct domain *d, struct xen_domct
 
 static long setdebugging(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 {
-    if (d == cur->dom)
-        return -EINVAL;
     d->debugged = op->u.setdebugging.enable;
     return 0;
 }
@@ -242,8 +234,6 @@ static long settimeoffset(struct vcpu *cur, struct domain *d, struct xen_domctl 
 // The guests' TSC is the machine's, whatever the mode: it is stable, or Wirt says so at boot.
 static long gettscinfo(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 {
-    if (d == cur->dom)
-        return -EINVAL;
     op->u.tsc_info = (struct xen_domctl_tsc_info){
         .tsc_mode = d->tsc_mode,
         .gtsc_khz = (u32)time_tsc_khz(),
@@ -255,8 +245,6 @@ static long gettscinfo(struct vcpu *cur, struct domain *d, struct xen_domctl *op
 static long settscinfo(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 {
     u32 mode = op->u.tsc_info.tsc_mode;
-    if (d == cur->dom)
-        return -EINVAL;
     if (mode > TSC_MODE_NATIVE)
         return -EINVAL;
     if (mode != TSC_MODE_DEFAULT && mode != TSC_MODE_NATIVE)
@@ -291,38 +279,38 @@ static long set_target(struct vcpu *cur, struct domain *d, struct xen_domctl *op
 // clang-format off
 #define OP(op, flags, fn, test) {DOC("XEN_DOMCTL_" #op), XEN_DOMCTL_##op, flags, fn, DOC(test)}
 
-const struct hc_domctl_op hc_domctl_ops[] = {
+static const struct hc_domctl_op ops[] = {
     OP(createdomain, DOMCTL_OUT | DOMCTL_NO_DOMAIN, create, "domctl_create"),
     OP(destroydomain, DOMCTL_IN, destroy, "domu_run"),
-    OP(pausedomain, DOMCTL_IN, pause, "domctl_create"),
-    OP(unpausedomain, DOMCTL_IN, unpause, "domctl_create"),
-    OP(resumedomain, DOMCTL_IN, resume, "domu_shutdown"),
+    OP(pausedomain, DOMCTL_OTHER, pause, "domctl_create"),
+    OP(unpausedomain, DOMCTL_OTHER, unpause, "domctl_create"),
+    OP(resumedomain, DOMCTL_OTHER, resume, "domu_shutdown"),
     OP(getdomaininfo, DOMCTL_OUT | DOMCTL_NO_DOMAIN, getdomaininfo, "domctl_info"),
     OP(setvcpuaffinity, DOMCTL_OUT, domctl_setvcpuaffinity, "domctl_vcpus"),
     OP(getvcpuaffinity, DOMCTL_OUT, domctl_getvcpuaffinity, "domctl_vcpus"),
     OP(max_mem, DOMCTL_IN, domctl_max_mem, "domctl_memory"),
-    OP(setvcpucontext, DOMCTL_IN, domctl_setvcpucontext, "domctl_context"),
-    OP(getvcpucontext, DOMCTL_OUT, domctl_getvcpucontext, "domctl_context"),
+    OP(setvcpucontext, DOMCTL_OTHER, domctl_setvcpucontext, "domctl_context"),
+    OP(getvcpucontext, DOMCTL_OUT | DOMCTL_OTHER, domctl_getvcpucontext, "domctl_context"),
     OP(getvcpuinfo, DOMCTL_OUT, domctl_getvcpuinfo, "domctl_info"),
-    OP(max_vcpus, DOMCTL_IN, domctl_max_vcpus, "domctl_vcpus"),
+    OP(max_vcpus, DOMCTL_OTHER, domctl_max_vcpus, "domctl_vcpus"),
     OP(scheduler_op, DOMCTL_OUT, domctl_scheduler_op, "sched_params"),
     OP(setdomainhandle, DOMCTL_IN, setdomainhandle, "domctl_info"),
-    OP(setdebugging, DOMCTL_IN, setdebugging, "domctl_info"),
+    OP(setdebugging, DOMCTL_OTHER, setdebugging, "domctl_info"),
     OP(hypercall_init, DOMCTL_IN, domctl_hypercall_init, "domctl_misc"),
     OP(settimeoffset, DOMCTL_IN, settimeoffset, "domctl_time"),
     OP(sendtrigger, DOMCTL_IN, domctl_sendtrigger, "domctl_misc"),
     OP(subscribe, DOMCTL_IN, subscribe, "domu_shutdown"),
     OP(set_address_size, DOMCTL_IN, set_address_size, "domctl_misc"),
     OP(get_address_size, DOMCTL_OUT, get_address_size, "domctl_misc"),
-    OP(set_ext_vcpucontext, DOMCTL_IN, domctl_set_ext_vcpucontext, "domctl_misc"),
-    OP(get_ext_vcpucontext, DOMCTL_OUT, domctl_get_ext_vcpucontext, "domctl_misc"),
-    OP(setvcpuextstate, DOMCTL_IN, domctl_setvcpuextstate, "domctl_misc"),
-    OP(getvcpuextstate, DOMCTL_OUT, domctl_getvcpuextstate, "domctl_misc"),
-    OP(set_vcpu_msrs, DOMCTL_IN, domctl_set_vcpu_msrs, "domctl_misc"),
-    OP(get_vcpu_msrs, DOMCTL_OUT, domctl_get_vcpu_msrs, "domctl_misc"),
+    OP(set_ext_vcpucontext, DOMCTL_OTHER, domctl_set_ext_vcpucontext, "domctl_misc"),
+    OP(get_ext_vcpucontext, DOMCTL_OUT | DOMCTL_OTHER, domctl_get_ext_vcpucontext, "domctl_misc"),
+    OP(setvcpuextstate, DOMCTL_OTHER, domctl_setvcpuextstate, "domctl_misc"),
+    OP(getvcpuextstate, DOMCTL_OUT | DOMCTL_OTHER, domctl_getvcpuextstate, "domctl_misc"),
+    OP(set_vcpu_msrs, DOMCTL_OTHER, domctl_set_vcpu_msrs, "domctl_misc"),
+    OP(get_vcpu_msrs, DOMCTL_OUT | DOMCTL_OTHER, domctl_get_vcpu_msrs, "domctl_misc"),
     OP(set_target, DOMCTL_IN, set_target, "domctl_misc"),
-    OP(gettscinfo, DOMCTL_OUT, gettscinfo, "domctl_time"),
-    OP(settscinfo, DOMCTL_IN, settscinfo, "domctl_time"),
+    OP(gettscinfo, DOMCTL_OUT | DOMCTL_OTHER, gettscinfo, "domctl_time"),
+    OP(settscinfo, DOMCTL_OTHER, settscinfo, "domctl_time"),
     OP(getpageframeinfo3, DOMCTL_OUT, domctl_getpageframeinfo3, "domctl_pageframes"),
     OP(irq_permission, DOMCTL_IN, domctl_irq_permission, "domctl_permissions"),
     OP(iomem_permission, DOMCTL_IN, domctl_iomem_permission, "domctl_permissions"),
@@ -331,15 +319,15 @@ const struct hc_domctl_op hc_domctl_ops[] = {
     OP(getnodeaffinity, DOMCTL_OUT, domctl_getnodeaffinity, "domctl_vcpus"),
     OP(set_virq_handler, DOMCTL_IN, set_virq_handler, "domctl_misc"),
     OP(get_cpu_policy, DOMCTL_OUT, domctl_get_cpu_policy, "domctl_policy"),
-    OP(set_cpu_policy, DOMCTL_REPORT, domctl_set_cpu_policy, "domctl_policy"),
+    OP(set_cpu_policy, DOMCTL_REPORT | DOMCTL_OTHER, domctl_set_cpu_policy, "domctl_policy"),
 };
 // clang-format on
 
 static const struct hc_domctl_op *find(u32 cmd)
 {
-    for (u32 i = 0; i < ARRAY_SIZE(hc_domctl_ops); i++)
-        if (hc_domctl_ops[i].cmd == cmd)
-            return &hc_domctl_ops[i];
+    for (u32 i = 0; i < ARRAY_SIZE(ops); i++)
+        if (ops[i].cmd == cmd)
+            return &ops[i];
     return NULL;
 }
 
@@ -351,7 +339,9 @@ static long call(struct vcpu *cur, const struct hc_domctl_op *row, struct xen_do
     if (!d)
         return -ESRCH;
     long rc = -ERESTART_HC;
-    if (!__atomic_exchange_n(&d->busy, true, __ATOMIC_ACQUIRE)) {
+    if (row->flags & DOMCTL_OTHER && d == cur->dom) {
+        rc = -EINVAL;
+    } else if (!__atomic_exchange_n(&d->busy, true, __ATOMIC_ACQUIRE)) {
         rc = row->handler(cur, d, op);
         __atomic_store_n(&d->busy, false, __ATOMIC_RELEASE);
     }

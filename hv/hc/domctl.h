@@ -9,9 +9,10 @@
 
 enum hc_domctl_flags {
     DOMCTL_IN = 0,
-    DOMCTL_OUT = 1u << 0,      // the struct is copied out after success
-    DOMCTL_REPORT = 1u << 1,   // also after a failure, which it explains
-    DOMCTL_NO_DOMAIN = 1u << 2 // `domain` does not name one that exists
+    DOMCTL_OUT = 1u << 0,       // the struct is copied out after success
+    DOMCTL_REPORT = 1u << 1,    // also after a failure, which it explains
+    DOMCTL_NO_DOMAIN = 1u << 2, // `domain` does not name one that exists
+    DOMCTL_OTHER = 1u << 3,     // -EINVAL if it is the caller's own
 };
 
 // Handlers get a copy of the caller's struct and the domain it names (NULL: DOMCTL_NO_DOMAIN),
@@ -27,7 +28,6 @@ struct hc_domctl_op {
     hc_domctl_handler *handler;
     const char *test; // the guest test, a directory in tests/guest
 };
-extern const struct hc_domctl_op hc_domctl_ops[];
 
 // domctl_sched.c
 hc_domctl_handler domctl_scheduler_op;

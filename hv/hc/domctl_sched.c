@@ -68,7 +68,7 @@ static void get_bvt(const struct sched_share *s, struct wirt_sched_bvt *p)
 
 static long get_vcpu(struct domain *d, struct wirt_sched_vcpu *p)
 {
-    struct vcpu *v = p->vcpu < d->vcpu_count ? d->vcpu[guest_index(p->vcpu, d->vcpu_count)] : NULL;
+    struct vcpu *v = domain_vcpu(d, p->vcpu);
     struct vcpu_runstate_info r;
     struct sched_entity e;
     if (!v)

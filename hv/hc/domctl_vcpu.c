@@ -11,15 +11,10 @@
 #include "mm/heap.h"
 #include "sched/sched.h"
 
-static struct vcpu *vcpu_of(struct domain *d, u32 id)
-{
-    return id < d->vcpu_count ? d->vcpu[guest_index(id, d->vcpu_count)] : NULL;
-}
-
 long domctl_max_vcpus(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 {
     u32 max = op->u.max_vcpus.max;
-    if (d == cur->dom || max != d->vcpu_count)
+    if (max != d->vcpu_count)
         return -EINVAL;
     for (u32 i = 0; i < max; i++)
         if (!d->vcpu[i] && !vcpu_create(d, i)) {
@@ -49,8 +44,8 @@ static long set_context(struct domain *d, struct vcpu *v, const struct vcpu_gues
 long domctl_setvcpucontext(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 {
     const struct xen_domctl_vcpucontext *a = &op->u.vcpucontext;
-    struct vcpu *v = vcpu_of(d, a->vcpu);
-    if (d == cur->dom || !v)
+    struct vcpu *v = domain_vcpu(d, a->vcpu);
+    if (!v)
         return -EINVAL;
     if (guest_ptr_null(GUEST_HANDLE(a->ctxt)))
         return -EOPNOTSUPP;
@@ -70,8 +65,8 @@ long domctl_setvcpucontext(struct vcpu *cur, struct domain *d, struct xen_domctl
 long domctl_getvcpucontext(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 {
     const struct xen_domctl_vcpucontext *a = &op->u.vcpucontext;
-    struct vcpu *v = vcpu_of(d, a->vcpu);
-    if (d == cur->dom || !v)
+    struct vcpu *v = domain_vcpu(d, a->vcpu);
+    if (!v)
         return -EINVAL;
     if (!v->pv.initialised)
         return -ENODATA;
@@ -89,10 +84,10 @@ long domctl_getvcpucontext(struct vcpu *cur, struct domain *d, struct xen_domctl
 long domctl_set_ext_vcpucontext(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 {
     const struct xen_domctl_ext_vcpucontext *a = &op->u.ext_vcpucontext;
-    struct vcpu *v = vcpu_of(d, a->vcpu);
+    struct vcpu *v = domain_vcpu(d, a->vcpu);
     if (!v)
         return -ESRCH;
-    if (d == cur->dom || a->size < offsetof(struct xen_domctl_ext_vcpucontext, mcg_cap) ||
+    if (a->size < offsetof(struct xen_domctl_ext_vcpucontext, mcg_cap) ||
         !is_canonical(a->syscall32_callback_eip) || !is_canonical(a->sysenter_callback_eip))
         return -EINVAL;
     v->pv.syscall32 = (struct pv_callback){a->syscall32_callback_eip, a->syscall32_disables_events};
@@ -103,11 +98,9 @@ long domctl_set_ext_vcpucontext(struct vcpu *cur, struct domain *d, struct xen_d
 long domctl_get_ext_vcpucontext(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 {
     struct xen_domctl_ext_vcpucontext *a = &op->u.ext_vcpucontext;
-    struct vcpu *v = vcpu_of(d, a->vcpu);
+    struct vcpu *v = domain_vcpu(d, a->vcpu);
     if (!v)
         return -ESRCH;
-    if (d == cur->dom)
-        return -EINVAL;
     *a = (struct xen_domctl_ext_vcpucontext){
         .vcpu = v->id.v,
         .size = sizeof(*a),
@@ -132,12 +125,10 @@ static u64 ext_state_size(void)
 long domctl_getvcpuextstate(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 {
     struct xen_domctl_vcpuextstate *a = &op->u.vcpuextstate;
-    struct vcpu *v = vcpu_of(d, a->vcpu);
+    struct vcpu *v = domain_vcpu(d, a->vcpu);
     u64 size = ext_state_size();
     if (!v)
         return -ESRCH;
-    if (d == cur->dom)
-        return -EINVAL;
     if (a->size == 0 || size == 0) {
         a->size = size;
         a->xfeature_mask = cpu_features.xcr0_mask;
@@ -158,11 +149,11 @@ long domctl_getvcpuextstate(struct vcpu *cur, struct domain *d, struct xen_domct
 long domctl_setvcpuextstate(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 {
     const struct xen_domctl_vcpuextstate *a = &op->u.vcpuextstate;
-    struct vcpu *v = vcpu_of(d, a->vcpu);
+    struct vcpu *v = domain_vcpu(d, a->vcpu);
     struct ext_state head;
     if (!v)
         return -ESRCH;
-    if (d == cur->dom || a->size == 0 || a->size != ext_state_size())
+    if (a->size == 0 || a->size != ext_state_size())
         return -EINVAL;
     u8 *area = heap_alloc(cpu_features.xsave_size);
     if (!area)
@@ -183,9 +174,7 @@ long domctl_setvcpuextstate(struct vcpu *cur, struct domain *d, struct xen_domct
 // PV guests have no MSRs of their own that outlive a move.
 long domctl_get_vcpu_msrs(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 {
-    if (d == cur->dom)
-        return -EINVAL;
-    if (!vcpu_of(d, op->u.vcpu_msrs.vcpu))
+    if (!domain_vcpu(d, op->u.vcpu_msrs.vcpu))
         return -ESRCH;
     op->u.vcpu_msrs.msr_count = 0;
     return 0;
@@ -193,9 +182,9 @@ long domctl_get_vcpu_msrs(struct vcpu *cur, struct domain *d, struct xen_domctl 
 
 long domctl_set_vcpu_msrs(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 {
-    if (!vcpu_of(d, op->u.vcpu_msrs.vcpu))
+    if (!domain_vcpu(d, op->u.vcpu_msrs.vcpu))
         return -ESRCH;
-    return d == cur->dom || op->u.vcpu_msrs.msr_count ? -EINVAL : 0;
+    return op->u.vcpu_msrs.msr_count ? -EINVAL : 0;
 }
 
 // --- what it does ---
@@ -203,7 +192,7 @@ long domctl_set_vcpu_msrs(struct vcpu *cur, struct domain *d, struct xen_domctl 
 long domctl_getvcpuinfo(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 {
     struct xen_domctl_getvcpuinfo *a = &op->u.getvcpuinfo;
-    struct vcpu *v = vcpu_of(d, a->vcpu);
+    struct vcpu *v = domain_vcpu(d, a->vcpu);
     struct vcpu_runstate_info r;
     if (!v)
         return a->vcpu < d->vcpu_count ? -ESRCH : -EINVAL;
@@ -220,7 +209,7 @@ long domctl_sendtrigger(struct vcpu *cur, struct domain *d, struct xen_domctl *o
 {
     if (op->u.sendtrigger.trigger != XEN_DOMCTL_SENDTRIGGER_NMI)
         return -ENOSYS; // the others are for HVM guests
-    struct vcpu *v = vcpu_of(d, op->u.sendtrigger.vcpu);
+    struct vcpu *v = domain_vcpu(d, op->u.sendtrigger.vcpu);
     if (!v)
         return -ESRCH;
     v->pv.nmi_pending = true;
@@ -233,7 +222,7 @@ long domctl_sendtrigger(struct vcpu *cur, struct domain *d, struct xen_domctl *o
 static long affinity_target(struct domain *d, const struct xen_domctl_vcpuaffinity *a,
                             struct vcpu **v)
 {
-    *v = vcpu_of(d, a->vcpu);
+    *v = domain_vcpu(d, a->vcpu);
     if (!*v)
         return a->vcpu < d->vcpu_count ? -ESRCH : -EINVAL;
     return a->flags & (XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT) ? 0 : -EINVAL;

@@ -1,23 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The event channel hypercalls: from the ABI's structs to the state machine in dom/evtchn.c and
 // back. Source: <xen/event_channel.h>.
-#include "hc/event.h"
+#include "hc/op.h"
 #include "hc/table.h"
 #include "dom/domain.h"
 #include "dom/evtchn.h"
-
-// The domain an operation is for; the caller drops the reference. -ESRCH; -EPERM: only the control
-// domain may name another one.
-static long get_target(struct vcpu *cur, domid_t id, struct domain **d)
-{
-    *d = domain_get(DOM_ID(id), cur->dom);
-    if (!*d)
-        return -ESRCH;
-    if (*d == cur->dom || cur->dom->privileged)
-        return 0;
-    domain_put(*d);
-    return -EPERM;
-}
 
 static long bind_interdomain(struct vcpu *cur, void *arg)
 {
@@ -92,7 +79,7 @@ static long status(struct vcpu *cur, void *arg)
     struct evtchn_status *a = arg;
     struct evtchn_info info;
     struct domain *d;
-    long ret = get_target(cur, a->dom, &d);
+    long ret = hc_target(cur, a->dom, &d);
     if (ret)
         return ret;
     ret = evtchn_status(d, PORT(a->port), &info);
@@ -108,7 +95,7 @@ static long alloc_unbound(struct vcpu *cur, void *arg)
     dom_id_t remote = a->remote_dom == DOMID_SELF ? cur->dom->id : DOM_ID(a->remote_dom);
     struct domain *d;
     port_t port;
-    long ret = get_target(cur, a->dom, &d);
+    long ret = hc_target(cur, a->dom, &d);
     if (ret)
         return ret;
     ret = evtchn_alloc_unbound(d, remote, &port);
@@ -144,7 +131,7 @@ static long reset(struct vcpu *cur, void *arg)
 {
     struct evtchn_reset *a = arg;
     struct domain *d;
-    long ret = get_target(cur, a->dom, &d);
+    long ret = hc_target(cur, a->dom, &d);
     if (ret)
         return ret;
     ret = evtchn_reset(d);
@@ -173,52 +160,39 @@ static long set_priority(struct vcpu *cur, void *arg)
     return evtchn_set_priority(cur->dom, PORT(a->port), a->priority);
 }
 
-// clang-format off
-#define OP(op, dir, test) \
-    {DOC("EVTCHNOP_" #op), EVTCHNOP_##op, sizeof(struct evtchn_##op), dir, false, op, DOC(test)}
+#define OP(op, dir, handler, test) \
+    HC_OP(EVTCHNOP_##op, sizeof(struct evtchn_##op), dir, false, handler, test)
 
-const struct hc_op hc_event_ops[] = {
-    OP(bind_interdomain, HC_INOUT, "evtchn_bind"),
-    OP(bind_virq,        HC_INOUT, "evtchn_bind"),
-    OP(bind_pirq,        HC_INOUT, "physdev"),
-    {DOC("EVTCHNOP_close"), EVTCHNOP_close, sizeof(struct evtchn_close), HC_IN, false, close_port,
-     DOC("evtchn_bind")},
-    OP(send,             HC_IN,    "evtchn_deliver"),
-    OP(status,           HC_INOUT, "evtchn_bind"),
-    OP(alloc_unbound,    HC_INOUT, "evtchn_bind"),
-    OP(bind_ipi,         HC_INOUT, "evtchn_bind"),
-    OP(bind_vcpu,        HC_IN,    "evtchn_vcpu"),
-    OP(unmask,           HC_IN,    "evtchn_deliver"),
-    OP(reset,            HC_IN,    "evtchn_vcpu"),
-    OP(init_control,     HC_INOUT, "evtchn_fifo"),
-    OP(expand_array,     HC_IN,    "evtchn_fifo"),
-    OP(set_priority,     HC_IN,    "evtchn_fifo"),
+// By rising number: hc_event_op_compat counts on it.
+static const struct hc_op ops[] = {
+    OP(bind_interdomain, HC_INOUT, bind_interdomain, "evtchn_bind"),
+    OP(bind_virq, HC_INOUT, bind_virq, "evtchn_bind"),
+    OP(bind_pirq, HC_INOUT, bind_pirq, "physdev"),
+    OP(close, HC_IN, close_port, "evtchn_bind"),
+    OP(send, HC_IN, send, "evtchn_deliver"),
+    OP(status, HC_INOUT, status, "evtchn_bind"),
+    OP(alloc_unbound, HC_INOUT, alloc_unbound, "evtchn_bind"),
+    OP(bind_ipi, HC_INOUT, bind_ipi, "evtchn_bind"),
+    OP(bind_vcpu, HC_IN, bind_vcpu, "evtchn_vcpu"),
+    OP(unmask, HC_IN, unmask, "evtchn_deliver"),
+    OP(reset, HC_IN, reset, "evtchn_vcpu"),
+    OP(init_control, HC_INOUT, init_control, "evtchn_fifo"),
+    OP(expand_array, HC_IN, expand_array, "evtchn_fifo"),
+    OP(set_priority, HC_IN, set_priority, "evtchn_fifo"),
 };
-// clang-format on
-const u32 hc_event_op_count = ARRAY_SIZE(hc_event_ops);
-
-long hc_event_channel_op(struct vcpu *cur, int cmd, guest_ptr arg)
-{
-    return hc_dispatch_op(hc_event_ops, hc_event_op_count, cur, (u32)cmd, arg);
-}
-
-// struct evtchn_op has members for the operations up to unmask; the table is sorted.
-long hc_event_channel_op_compat(struct vcpu *cur, guest_ptr op)
-{
-    u32 cmd;
-    int ret = guest_copy_in(&cmd, op, sizeof(cmd));
-    if (ret)
-        return ret;
-    guest_ptr arg = guest_ptr_add(op, offsetof(struct evtchn_op, u));
-    return hc_dispatch_op(hc_event_ops, EVTCHNOP_unmask + 1, cur, cmd, arg);
-}
 
 long hc_event_op(struct vcpu *cur, u64 cmd, u64 arg, u64 a2, u64 a3, u64 a4)
 {
-    return hc_event_channel_op(cur, (int)cmd, GUEST_PTR(arg));
+    return hc_dispatch_op(ops, ARRAY_SIZE(ops), cur, (u32)cmd, GUEST_PTR(arg));
 }
 
+// struct evtchn_op has members for the operations up to unmask.
 long hc_event_op_compat(struct vcpu *cur, u64 op, u64 a1, u64 a2, u64 a3, u64 a4)
 {
-    return hc_event_channel_op_compat(cur, GUEST_PTR(op));
+    u32 cmd;
+    int ret = guest_copy_in(&cmd, GUEST_PTR(op), sizeof(cmd));
+    if (ret)
+        return ret;
+    return hc_dispatch_op(ops, EVTCHNOP_unmask + 1, cur, cmd,
+                          GUEST_PTR(op + offsetof(struct evtchn_op, u)));
 }

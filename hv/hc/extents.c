@@ -219,7 +219,7 @@ static long reservation(struct vcpu *cur, u32 cmd, guest_ptr arg, u64 start,
     struct extents e;
     if (guest_copy_in(&r, arg, sizeof(r)) || !extents_init(&e, &r))
         return (long)start;
-    int rc = memory_target(cur, r.domid, &e.d);
+    int rc = hc_target(cur, r.domid, &e.d);
     if (rc)
         return rc == -EPERM ? rc : (long)start;
     long ret = walk(cur, cmd, &e, start, step);
@@ -411,7 +411,7 @@ static long exchange(struct vcpu *cur, guest_ptr arg, u64 start)
         return -EFAULT;
     int rc = exchange_init(&x, &a);
     if (rc == 0)
-        rc = memory_target(cur, a.in.domid, &x.d);
+        rc = hc_target(cur, a.in.domid, &x.d);
     if (rc)
         return rc;
     while (rc == 0 && a.nr_exchanged < x.in.count) {

@@ -2,7 +2,6 @@
 // HYPERVISOR_grant_table_op: from the ABI's structs to dom/grant.c and back. Source:
 // <xen/grant_table.h>. What is refused for the table's sake is told in the struct's status; the
 // call's own result is about the call. dump_table and cache_flush are not there (docs/grants.md).
-#include "hc/grant.h"
 #include "dom/grant.h"
 #include "hc/continue.h"
 #include "hc/memory.h"
@@ -11,15 +10,11 @@
 // The domain whose table is meant, with a reference; or NULL and the status that says why.
 static struct domain *get_target(struct vcpu *cur, domid_t id, int16_t *status)
 {
-    struct domain *d = domain_get(DOM_ID(id), cur->dom);
-    if (!d) {
-        *status = GNTST_bad_domain;
-        return NULL;
-    }
-    if (d == cur->dom || cur->dom->privileged)
+    struct domain *d;
+    int rc = hc_target(cur, id, &d);
+    if (rc == 0)
         return d;
-    *status = GNTST_permission_denied;
-    domain_put(d);
+    *status = rc == -ESRCH ? GNTST_bad_domain : GNTST_permission_denied;
     return NULL;
 }
 
@@ -101,10 +96,10 @@ static long set_version(struct vcpu *cur, void *arg)
 static long get_version(struct vcpu *cur, void *arg)
 {
     struct gnttab_get_version *a = arg;
-    int16_t status;
-    struct domain *d = get_target(cur, a->dom, &status);
-    if (!d)
-        return status == GNTST_bad_domain ? -ESRCH : -EPERM;
+    struct domain *d;
+    int rc = hc_target(cur, a->dom, &d);
+    if (rc)
+        return rc;
     a->version = grant_version(d);
     domain_put(d);
     return 0;
@@ -113,6 +108,16 @@ static long get_version(struct vcpu *cur, void *arg)
 // --- arrays ---
 
 enum { ELEMENT_MAX = 40 }; // bytes
+
+// Operations on arrays, whose elements have a status each.
+struct hc_batch_op {
+    const char *name;
+    u32 cmd;
+    u32 size; // bytes of an element
+    // Carries `count` elements out; they are copied back whole.
+    void (*run)(struct vcpu *cur, void *elements, u32 count);
+    const char *test;
+};
 
 static void map(struct vcpu *cur, void *elements, u32 count)
 {
@@ -192,7 +197,7 @@ static void transfer(struct vcpu *cur, void *elements, u32 count)
 #define OP(op) \
     {DOC("GNTTABOP_" #op), GNTTABOP_##op, sizeof(struct gnttab_##op), HC_INOUT, false, op, DOC("grant_table")}
 
-const struct hc_op hc_grant_ops[] = {
+static const struct hc_op ops[] = {
     OP(setup_table),
     OP(query_size),
     OP(set_version),
@@ -203,7 +208,7 @@ const struct hc_op hc_grant_ops[] = {
 #define ARRAY_OP(op, run, test) \
     {DOC("GNTTABOP_" #op), GNTTABOP_##op, sizeof(struct gnttab_##op), run, DOC(test)}
 
-const struct hc_batch_op hc_grant_batch_ops[] = {
+static const struct hc_batch_op batch_ops[] = {
     ARRAY_OP(map_grant_ref, map, "grant_map"),
     ARRAY_OP(unmap_grant_ref, unmap, "grant_domu"),
     ARRAY_OP(unmap_and_replace, replace, "grant_replace"),
@@ -239,8 +244,8 @@ static long run_batches(struct vcpu *cur, const struct hc_batch_op *op, u64 at, 
 
 static bool is_single(u32 cmd)
 {
-    for (u32 i = 0; i < ARRAY_SIZE(hc_grant_ops); i++)
-        if (hc_grant_ops[i].cmd == cmd)
+    for (u32 i = 0; i < ARRAY_SIZE(ops); i++)
+        if (ops[i].cmd == cmd)
             return true;
     return false;
 }
@@ -249,8 +254,8 @@ long hc_grant_table_op(struct vcpu *cur, u64 cmd, u64 arg, u64 count, u64 a3, u6
 {
     if ((s32)count < 0 || ((u32)count != 1 && is_single((u32)cmd)))
         return -EINVAL;
-    for (u32 i = 0; i < ARRAY_SIZE(hc_grant_batch_ops); i++)
-        if (hc_grant_batch_ops[i].cmd == (u32)cmd)
-            return run_batches(cur, &hc_grant_batch_ops[i], arg, (u32)count);
-    return hc_dispatch_op(hc_grant_ops, ARRAY_SIZE(hc_grant_ops), cur, (u32)cmd, GUEST_PTR(arg));
+    for (u32 i = 0; i < ARRAY_SIZE(batch_ops); i++)
+        if (batch_ops[i].cmd == (u32)cmd)
+            return run_batches(cur, &batch_ops[i], arg, (u32)count);
+    return hc_dispatch_op(ops, ARRAY_SIZE(ops), cur, (u32)cmd, GUEST_PTR(arg));
 }

@@ -62,7 +62,7 @@ static long physcpuinfo(struct vcpu *cur, void *arg)
 // clang-format off
 #define OP(op, fn, arg, dir) {DOC("XEN_MC_" #op), XEN_MC_##op, sizeof(struct arg), dir, true, fn, DOC("mca")}
 
-const struct hc_op hc_mca_ops[] = {
+static const struct hc_op ops[] = {
     OP(fetch,       fetch,       xen_mc_fetch,       HC_INOUT),
     OP(physcpuinfo, physcpuinfo, xen_mc_physcpuinfo, HC_INOUT),
 };
@@ -70,19 +70,11 @@ const struct hc_op hc_mca_ops[] = {
 
 long hc_mca(struct vcpu *cur, u64 arg, u64 a1, u64 a2, u64 a3, u64 a4)
 {
-    struct {
-        u32 cmd, interface_version;
-    } head;
-    STATIC_ASSERT(sizeof(head) == offsetof(struct xen_mc, u));
-    if (!cur->dom->privileged)
-        return -EPERM;
-    if (guest_copy_in(&head, GUEST_PTR(arg), sizeof(head)))
-        return -EFAULT;
-    if (head.interface_version != XEN_MCA_INTERFACE_VERSION)
-        return -EACCES;
+    guest_ptr p = GUEST_PTR(arg);
+    u32 cmd;
+    int rc = hc_open_versioned(cur, &p, XEN_MCA_INTERFACE_VERSION, &cmd);
     // A command the header does not have is -EINVAL, unlike in other hypercalls: guest test mca.
-    if (head.cmd < XEN_MC_fetch || head.cmd > LAST_COMMAND)
-        return -EINVAL;
-    return hc_dispatch_op(hc_mca_ops, ARRAY_SIZE(hc_mca_ops), cur, head.cmd,
-                          guest_ptr_add(GUEST_PTR(arg), sizeof(head)));
+    if (rc == 0 && (cmd < XEN_MC_fetch || cmd > LAST_COMMAND))
+        rc = -EINVAL;
+    return rc ? rc : hc_dispatch_op(ops, ARRAY_SIZE(ops), cur, cmd, p);
 }

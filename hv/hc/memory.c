@@ -18,17 +18,6 @@ STATIC_ASSERT(sizeof(struct e820_entry) == 20); // the layout of XENMEM_memory_m
 
 enum { M2P_CHUNK_SHIFT = 21 }; // the table consists of 2 MiB pages
 
-int memory_target(struct vcpu *cur, domid_t id, struct domain **d)
-{
-    *d = domain_get(DOM_ID(id), cur->dom);
-    if (!*d)
-        return -ESRCH;
-    if (*d == cur->dom || cur->dom->privileged)
-        return 0;
-    domain_put(*d);
-    return -EPERM;
-}
-
 // --- how much there is ---
 
 // Xen's own answer is the number of frames, not the last one as the header has it (tests/guest/
@@ -42,7 +31,7 @@ static long query(struct vcpu *cur, void *arg, u64 (*get)(const struct domain *d
 {
     const struct xen_memory_domain *a = arg;
     struct domain *d;
-    int rc = memory_target(cur, a->domid, &d);
+    int rc = hc_target(cur, a->domid, &d);
     if (rc)
         return rc;
     u64 pages = get(d);
@@ -84,7 +73,7 @@ static long claim_pages(struct vcpu *cur, void *arg)
     struct domain *d;
     if (a->extent_order || a->mem_flags || !guest_ptr_null(GUEST_HANDLE(a->extent_start)))
         return -EINVAL;
-    int rc = memory_target(cur, a->domid, &d);
+    int rc = hc_target(cur, a->domid, &d);
     if (rc)
         return rc;
     rc = d->state == DOMAIN_DYING ? -EINVAL : claim_set(d, a->nr_extents, memory_reserved(d));
@@ -126,7 +115,7 @@ static long set_memory_map(struct vcpu *cur, void *arg)
     struct domain *d;
     if (n > PAGE_SIZE / sizeof(struct e820_entry))
         return -EINVAL;
-    int rc = memory_target(cur, a->domid, &d);
+    int rc = hc_target(cur, a->domid, &d);
     if (rc)
         return rc;
     void *map = heap_alloc(n * sizeof(struct e820_entry)), *unused = map;
@@ -215,7 +204,7 @@ static long machphys_compat_mfn_list(struct vcpu *cur, void *arg)
 static long not_translated(struct vcpu *cur, domid_t id, long refusal)
 {
     struct domain *d;
-    int rc = memory_target(cur, id, &d);
+    int rc = hc_target(cur, id, &d);
     if (rc)
         return rc;
     domain_put(d);
@@ -280,7 +269,7 @@ static long acquire_resource(struct vcpu *cur, void *arg)
     struct domain *d;
     if (a->pad)
         return -EINVAL;
-    int err = memory_target(cur, a->domid, &d);
+    int err = hc_target(cur, a->domid, &d);
     if (err)
         return err;
     long rc = -EOPNOTSUPP;
@@ -300,7 +289,7 @@ static long acquire_resource(struct vcpu *cur, void *arg)
     {DOC("XENMEM_" #op), XENMEM_##op, sizeof(struct arg), dir, priv, op, DOC(test)}
 #define OP_NONE(op, fn, test) {DOC("XENMEM_" #op), XENMEM_##op, 0, HC_NONE, false, fn, DOC(test)}
 
-const struct hc_op hc_memory_ops[] = {
+static const struct hc_op ops[] = {
     OP_NONE(maximum_ram_page, maximum_ram_page, "memory_ops"),
     OP(current_reservation, xen_memory_domain, HC_IN, false, "memory_ops"),
     OP(maximum_reservation, xen_memory_domain, HC_IN, false, "memory_ops"),
@@ -330,8 +319,7 @@ long hc_memory_op(struct vcpu *cur, u64 cmd, u64 arg, u64 a2, u64 a3, u64 a4)
     for (u32 i = 0; i < hc_extent_op_count; i++)
         if (hc_extent_ops[i].cmd == op)
             return hc_extent_ops[i].handler(cur, GUEST_PTR(arg), start);
-    // What is not continued has nothing above its number.
-    return start
-               ? -ENOSYS
-               : hc_dispatch_op(hc_memory_ops, ARRAY_SIZE(hc_memory_ops), cur, op, GUEST_PTR(arg));
+    if (start) // what is not continued has nothing above its number
+        return -ENOSYS;
+    return hc_dispatch_op(ops, ARRAY_SIZE(ops), cur, op, GUEST_PTR(arg));
 }

@@ -22,13 +22,9 @@ struct hc_extent_op {
     const char *test;
 };
 
-extern const struct hc_op hc_memory_ops[];
 extern const struct hc_extent_op hc_extent_ops[];
 extern const u32 hc_extent_op_count;
 
-// The domain an operation is for; the caller drops the reference. -ESRCH; -EPERM: only the control
-// domain may name another one.
-NODISCARD int memory_target(struct vcpu *cur, domid_t id, struct domain **d);
 // Pages in the domain's reservation: all it owns but the pages shared with the hypervisor.
 u64 memory_reserved(const struct domain *d);
 // Room for 2^order more pages? Not in a dying domain. Domain lock, or as a first look.

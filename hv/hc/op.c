@@ -35,3 +35,28 @@ long hc_dispatch_op(const struct hc_op *ops, u32 count, struct vcpu *cur, u32 cm
         return -EFAULT;
     return ret;
 }
+
+int hc_open_versioned(struct vcpu *cur, guest_ptr *arg, u32 version, u32 *cmd)
+{
+    struct {
+        u32 cmd, version;
+    } head;
+    if (!cur->dom->privileged)
+        return -EPERM;
+    if (guest_copy_in(&head, *arg, sizeof(head)))
+        return -EFAULT;
+    *cmd = head.cmd;
+    *arg = guest_ptr_add(*arg, sizeof(head));
+    return head.version == version ? 0 : -EACCES;
+}
+
+int hc_target(struct vcpu *cur, u16 id, struct domain **d)
+{
+    *d = domain_get(DOM_ID(id), cur->dom);
+    if (!*d)
+        return -ESRCH;
+    if (*d == cur->dom || cur->dom->privileged)
+        return 0;
+    domain_put(*d);
+    return -EPERM;
+}

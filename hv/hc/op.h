@@ -7,6 +7,7 @@
 
 #include "hc/guest_access.h"
 
+struct domain;
 struct vcpu;
 
 // What only docs/abi.md needs of a table: scripts/abi-doc defines WIRT_ABI_DOC, the image goes
@@ -37,10 +38,23 @@ struct hc_op {
     const char *test; // the guest test, a directory in tests/guest
 };
 
+// A row; `op` is the ABI's name.
+// clang-format off
+#define HC_OP(op, arg_size, dir, privileged, handler, test) \
+    {DOC(#op), op, arg_size, dir, privileged, handler, DOC(test)}
+// clang-format on
+
 // Looks `cmd` up and calls its handler between copy-in and copy-out. The argument is copied out
 // only if the handler succeeds (result not negative); what it did stays done if that copy fails.
 // -ENOSYS: no such command; -EPERM: not for this caller; -EFAULT. Context: cur runs on this CPU, no
 // lock is held.
 long hc_dispatch_op(const struct hc_op *ops, u32 count, struct vcpu *cur, u32 cmd, guest_ptr arg);
+// For the control domain's calls, whose argument begins with the command and the interface's
+// version: reads the command and sets *arg behind the two. -EPERM, -EFAULT; -EACCES: other version.
+NODISCARD int hc_open_versioned(struct vcpu *cur, guest_ptr *arg, u32 version, u32 *cmd);
+
+// The domain an operation is for; the caller drops the reference. -ESRCH; -EPERM: only the control
+// domain may name another one.
+NODISCARD int hc_target(struct vcpu *cur, u16 id, struct domain **d);
 
 #endif

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The physical device hypercalls: from the ABI's structs to PIRQs, IO-APICs and PCI. What touches
 // hardware is for the control domain only. Source: <xen/physdev.h>.
-#include "hc/physdev.h"
 #include "abi/xen.h"
 #include <xen/physdev.h>
 #include "dom/domain.h"
+#include "hc/op.h"
 #include "hc/table.h"
 #include "io/ioapic.h"
 #include "io/pirq.h"
@@ -247,14 +247,14 @@ static long nothing(struct vcpu *cur, void *arg)
     return 0;
 }
 
-// free_irq_vector is unknown to Xen, too.
+// By rising number: hc_physdev_op_compat counts on it. free_irq_vector is unknown to Xen, too.
 // clang-format off
 #define ROW(op, arg, dir, privileged, fn) \
     {DOC("PHYSDEVOP_" #op), PHYSDEVOP_##op, sizeof(struct arg), dir, privileged, fn, DOC("physdev")}
 #define ANY(op, arg, dir)  ROW(op, arg, dir, false, op)
 #define PRIV(op, arg, dir) ROW(op, arg, dir, true, op)
 
-const struct hc_op hc_physdev_ops[] = {
+static const struct hc_op ops[] = {
     {DOC("PHYSDEVOP_IRQ_UNMASK_NOTIFY"), PHYSDEVOP_IRQ_UNMASK_NOTIFY, 0, HC_NONE, false, nothing, DOC("physdev")},
     ANY(irq_status_query,   physdev_irq_status_query, HC_INOUT),
     ANY(set_iopl,           physdev_set_iopl,         HC_IN),
@@ -282,11 +282,10 @@ const struct hc_op hc_physdev_ops[] = {
     PRIV(release_msix,      physdev_pci_device,       HC_IN),
 };
 // clang-format on
-const u32 hc_physdev_op_count = ARRAY_SIZE(hc_physdev_ops);
 
 long hc_physdev_op(struct vcpu *cur, u64 cmd, u64 arg, u64 a2, u64 a3, u64 a4)
 {
-    return hc_dispatch_op(hc_physdev_ops, hc_physdev_op_count, cur, (u32)cmd, GUEST_PTR(arg));
+    return hc_dispatch_op(ops, ARRAY_SIZE(ops), cur, (u32)cmd, GUEST_PTR(arg));
 }
 
 // struct physdev_op has members for the operations up to alloc_irq_vector, the first seven.
@@ -298,5 +297,5 @@ long hc_physdev_op_compat(struct vcpu *cur, u64 op, u64 a1, u64 a2, u64 a3, u64 
     if (ret)
         return ret;
     guest_ptr arg = GUEST_PTR(op + offsetof(struct physdev_op, u));
-    return hc_dispatch_op(hc_physdev_ops, COMPAT_OPS, cur, cmd, arg);
+    return hc_dispatch_op(ops, COMPAT_OPS, cur, cmd, arg);
 }

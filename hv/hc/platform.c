@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 // HYPERVISOR_platform_op: what the control domain does to the machine. Source: <xen/platform.h>.
 // Firmware calls and CPU hotplug are not offered; the operations that are missing give -ENOSYS.
-#include "hc/platform.h"
 #include "abi/xen.h"
 #include <xen/platform.h>
 #include "boot/globals.h"
 #include "cpu/power.h"
 #include "cpu/time.h"
 #include "cpu/x86.h"
+#include "hc/op.h"
 #include "hc/table.h"
 #include "lib/string.h"
 
@@ -203,7 +203,7 @@ static long no_hotplug(struct vcpu *cur, void *arg)
 // clang-format off
 #define OP(op, fn, arg, dir) {DOC("XENPF_" #op), XENPF_##op, sizeof(struct arg), dir, true, fn, DOC("platform_op")}
 
-const struct hc_op hc_platform_ops[] = {
+static const struct hc_op ops[] = {
     OP(settime32,            settime32,            xenpf_settime32,            HC_IN),
     OP(get_cpu_version,      get_cpu_version,      xenpf_pcpu_version,         HC_INOUT),
     OP(firmware_info,        firmware_info,        xenpf_firmware_info,        HC_INOUT),
@@ -220,16 +220,8 @@ const struct hc_op hc_platform_ops[] = {
 
 long hc_platform_op(struct vcpu *cur, u64 arg, u64 a1, u64 a2, u64 a3, u64 a4)
 {
-    struct {
-        u32 cmd, interface_version;
-    } head;
-    STATIC_ASSERT(sizeof(head) == offsetof(struct xen_platform_op, u));
-    if (!cur->dom->privileged)
-        return -EPERM;
-    if (guest_copy_in(&head, GUEST_PTR(arg), sizeof(head)))
-        return -EFAULT;
-    if (head.interface_version != XENPF_INTERFACE_VERSION)
-        return -EACCES;
-    return hc_dispatch_op(hc_platform_ops, ARRAY_SIZE(hc_platform_ops), cur, head.cmd,
-                          guest_ptr_add(GUEST_PTR(arg), sizeof(head)));
+    guest_ptr p = GUEST_PTR(arg);
+    u32 cmd;
+    int rc = hc_open_versioned(cur, &p, XENPF_INTERFACE_VERSION, &cmd);
+    return rc ? rc : hc_dispatch_op(ops, ARRAY_SIZE(ops), cur, cmd, p);
 }

@@ -157,8 +157,6 @@ static bool has_run(const struct domain *d)
 long domctl_set_cpu_policy(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 {
     struct xen_domctl_cpu_policy *a = &op->u.cpu_policy;
-    if (d == cur->dom)
-        return -EINVAL;
     if (has_run(d))
         return -EEXIST;
     if (a->nr_leaves > POLICY_LEAVES || a->nr_msrs > POLICY_MSRS)

@@ -142,18 +142,16 @@ static long op_remote_shutdown(struct vcpu *cur, void *arg)
 }
 
 static const struct hc_op ops[] = {
-    {DOC("SCHEDOP_yield"), SCHEDOP_yield, 0, HC_NONE, false, op_yield, DOC("sched")},
-    {DOC("SCHEDOP_block"), SCHEDOP_block, 0, HC_NONE, false, op_block, DOC("sched")},
-    {DOC("SCHEDOP_shutdown"), SCHEDOP_shutdown, sizeof(struct sched_shutdown), HC_IN, false,
-     op_shutdown, DOC("sched")},
-    {DOC("SCHEDOP_poll"), SCHEDOP_poll, sizeof(struct sched_poll), HC_IN, false, op_poll,
-     DOC("sched")},
-    {DOC("SCHEDOP_remote_shutdown"), SCHEDOP_remote_shutdown, sizeof(struct sched_remote_shutdown),
-     HC_IN, true, op_remote_shutdown, DOC("shutdown_codes")},
-    {DOC("SCHEDOP_shutdown_code"), SCHEDOP_shutdown_code, sizeof(struct sched_shutdown), HC_IN,
-     false, op_shutdown_code, DOC("shutdown_codes")},
-    {DOC("SCHEDOP_watchdog"), SCHEDOP_watchdog, sizeof(struct sched_watchdog), HC_IN, false,
-     op_watchdog, DOC("shutdown_codes")},
+    HC_OP(SCHEDOP_yield, 0, HC_NONE, false, op_yield, "sched"),
+    HC_OP(SCHEDOP_block, 0, HC_NONE, false, op_block, "sched"),
+    HC_OP(SCHEDOP_shutdown, sizeof(struct sched_shutdown), HC_IN, false, op_shutdown, "sched"),
+    HC_OP(SCHEDOP_poll, sizeof(struct sched_poll), HC_IN, false, op_poll, "sched"),
+    HC_OP(SCHEDOP_remote_shutdown, sizeof(struct sched_remote_shutdown), HC_IN, true,
+          op_remote_shutdown, "shutdown_codes"),
+    HC_OP(SCHEDOP_shutdown_code, sizeof(struct sched_shutdown), HC_IN, false, op_shutdown_code,
+          "shutdown_codes"),
+    HC_OP(SCHEDOP_watchdog, sizeof(struct sched_watchdog), HC_IN, false, op_watchdog,
+          "shutdown_codes"),
 };
 
 long hc_sched_op(struct vcpu *cur, u64 cmd, u64 arg, u64 a2, u64 a3, u64 a4)

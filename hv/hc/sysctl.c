@@ -82,7 +82,7 @@ static long livepatch(struct vcpu *cur, void *arg)
 // clang-format off
 #define OP(op, arg, dir, fn, test) {DOC("XEN_SYSCTL_" #op), XEN_SYSCTL_##op, sizeof(struct arg), dir, true, fn, DOC(test)}
 
-const struct hc_op hc_sysctl_ops[] = {
+static const struct hc_op ops[] = {
     OP(readconsole,      xen_sysctl_readconsole,      HC_INOUT, readconsole,              "sysctl_console"),
     OP(tbuf_op, xen_sysctl_tbuf_op, HC_INOUT, sysctl_tbuf_op, "sysctl_trace"),
     OP(physinfo,         xen_sysctl_physinfo,         HC_OUT,   sysctl_physinfo,          "sysctl_info"),
@@ -112,16 +112,8 @@ const struct hc_op hc_sysctl_ops[] = {
 
 long hc_sysctl(struct vcpu *cur, u64 arg, u64 a1, u64 a2, u64 a3, u64 a4)
 {
-    struct {
-        u32 cmd, interface_version;
-    } head;
-    STATIC_ASSERT(sizeof(head) == offsetof(struct xen_sysctl, u));
-    if (!cur->dom->privileged)
-        return -EPERM;
-    if (guest_copy_in(&head, GUEST_PTR(arg), sizeof(head)))
-        return -EFAULT;
-    if (head.interface_version != XEN_SYSCTL_INTERFACE_VERSION)
-        return -EACCES;
-    return hc_dispatch_op(hc_sysctl_ops, ARRAY_SIZE(hc_sysctl_ops), cur, head.cmd,
-                          guest_ptr_add(GUEST_PTR(arg), sizeof(head)));
+    guest_ptr p = GUEST_PTR(arg);
+    u32 cmd;
+    int rc = hc_open_versioned(cur, &p, XEN_SYSCTL_INTERFACE_VERSION, &cmd);
+    return rc ? rc : hc_dispatch_op(ops, ARRAY_SIZE(ops), cur, cmd, p);
 }

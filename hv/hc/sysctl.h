@@ -20,6 +20,4 @@ sysctl_handler sysctl_sched_id, sysctl_cpupool_op, sysctl_scheduler_op, sysctl_t
 // hc/policy.c: CPU policies.
 sysctl_handler sysctl_get_cpu_levelling_caps, sysctl_get_cpu_featureset, sysctl_get_cpu_policy;
 
-extern const struct hc_op hc_sysctl_ops[];
-
 #endif

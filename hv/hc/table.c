@@ -7,9 +7,15 @@
 #include "hc/op.h"
 #include "sched/trace.h"
 
+struct hc_row {
+    const char *name;
+    hc_handler *handler; // NULL: -ENOSYS
+    const char *test;    // tests/guest directory that covers it
+};
+
 #define ROW(call, handler, test) [__HYPERVISOR_##call] = {DOC(#call), handler, DOC(test)}
 
-const struct hc_row hc_table[] = {
+static const struct hc_row hc_table[] = {
     ROW(set_trap_table, hc_set_trap_table, "trap_table"),
     ROW(mmu_update, hc_mmu_update, "mmu_update"),
     ROW(set_gdt, hc_set_gdt, "gdt"),
@@ -53,7 +59,6 @@ const struct hc_row hc_table[] = {
     ROW(hypfs_op, NULL, NULL),
     [__HYPERVISOR_arch_0] = {DOC("mca"), hc_mca, DOC("mca")},
 };
-const u32 hc_table_rows = ARRAY_SIZE(hc_table);
 
 enum { SYSCALL_BYTES = 2, MULTICALL_STEP = 16 };
 

@@ -17,14 +17,6 @@ hc_handler hc_set_trap_table, hc_mmu_update, hc_set_gdt, hc_stack_switch, hc_set
     hc_mmuext_op, hc_sched_op, hc_callback_op, hc_event_op, hc_physdev_op, hc_nmi_op, hc_mca,
     hc_domctl, hc_sysctl;
 
-struct hc_row {
-    const char *name;
-    hc_handler *handler; // NULL: -ENOSYS
-    const char *test;    // tests/guest directory that covers it
-};
-extern const struct hc_row hc_table[];
-extern const u32 hc_table_rows;
-
 // Runs the hypercall in the guest's registers and stores its result there.
 void hc_dispatch(struct vcpu *cur, struct cpu_regs *regs);
 

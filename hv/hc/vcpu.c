@@ -152,8 +152,7 @@ long hc_vcpu_op(struct vcpu *cur, u64 cmd, u64 id, u64 arg, u64 a3, u64 a4)
 {
     struct domain *d = cur->dom;
     guest_ptr p = GUEST_PTR(arg);
-    u32 n = (u32)id;
-    struct vcpu *v = n < d->vcpu_count ? d->vcpu[guest_index(n, d->vcpu_count)] : NULL;
+    struct vcpu *v = domain_vcpu(d, (u32)id);
     if (!v)
         return -ENOENT;
     switch ((u32)cmd) {

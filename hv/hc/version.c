@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // HYPERVISOR_xen_version: who we are and what we can do. Source: <xen/version.h>, <xen/features.h>.
-#include "hc/version.h"
 #include "abi/xen.h"
 #include <xen/version.h>
 #include "boot/globals.h"
+#include "hc/op.h"
 #include "hc/table.h"
 #include "lib/string.h"
 
@@ -65,30 +65,37 @@ static long build_id(struct vcpu *cur, void *arg)
     return -ENODATA;
 }
 
-// clang-format off
-const struct hc_op hc_version_ops[] = {
-    {DOC("XENVER_version"), XENVER_version, 0, HC_NONE, false, version, DOC("xen_version")},
-    {DOC("XENVER_compile_info"), XENVER_compile_info, sizeof(struct xen_compile_info), HC_OUT, false,
-     compile_info, DOC("xen_version")},
-    {DOC("XENVER_platform_parameters"), XENVER_platform_parameters,
-     sizeof(struct xen_platform_parameters), HC_OUT, false, platform_parameters, DOC("xen_version")},
-    {DOC("XENVER_get_features"), XENVER_get_features, sizeof(struct xen_feature_info), HC_INOUT, false,
-     get_features, DOC("xen_version")},
-    {DOC("XENVER_pagesize"), XENVER_pagesize, 0, HC_NONE, false, pagesize, DOC("xen_version")},
-    {DOC("XENVER_guest_handle"), XENVER_guest_handle, sizeof(xen_domain_handle_t), HC_OUT, false,
-     guest_handle, DOC("xen_version")},
-    {DOC("XENVER_build_id"), XENVER_build_id, 0, HC_NONE, false, build_id, DOC("xen_version")},
+#define OP(op, bytes, dir, handler) HC_OP(XENVER_##op, bytes, dir, false, handler, "xen_version")
+
+static const struct hc_op ops[] = {
+    OP(version, 0, HC_NONE, version),
+    OP(compile_info, sizeof(struct xen_compile_info), HC_OUT, compile_info),
+    OP(platform_parameters, sizeof(struct xen_platform_parameters), HC_OUT, platform_parameters),
+    OP(get_features, sizeof(struct xen_feature_info), HC_INOUT, get_features),
+    OP(pagesize, 0, HC_NONE, pagesize),
+    OP(guest_handle, sizeof(xen_domain_handle_t), HC_OUT, guest_handle),
+    OP(build_id, 0, HC_NONE, build_id),
 };
 
-const struct hc_text_op hc_version_texts[] = {
-    {DOC("XENVER_extraversion"), XENVER_extraversion, XEN_EXTRAVERSION_LEN, false, ".wirt",
-     DOC("xen_version")},
-    {DOC("XENVER_capabilities"), XENVER_capabilities, XEN_CAPABILITIES_INFO_LEN, false,
-     "xen-3.0-x86_64 ", DOC("xen_version")},
-    {DOC("XENVER_changeset"), XENVER_changeset, XEN_CHANGESET_INFO_LEN, false, "unavailable",
-     DOC("xen_version")},
-    {DOC("XENVER_commandline"), XENVER_commandline, sizeof(xen_commandline_t), true,
-     boot_info.cmdline, DOC("xen_version")},
+// Sub-operations that answer with a text.
+struct hc_text_op {
+    const char *name;
+    u32 cmd;
+    u16 bytes;       // of the guest's buffer; longer texts are cut
+    bool privileged; // others read "<denied>"
+    const char *text;
+    const char *test;
+};
+
+// clang-format off
+#define TEXT(op, bytes, privileged, text) \
+    {DOC("XENVER_" #op), XENVER_##op, bytes, privileged, text, DOC("xen_version")}
+
+static const struct hc_text_op texts[] = {
+    TEXT(extraversion, XEN_EXTRAVERSION_LEN, false, ".wirt"),
+    TEXT(capabilities, XEN_CAPABILITIES_INFO_LEN, false, "xen-3.0-x86_64 "),
+    TEXT(changeset, XEN_CHANGESET_INFO_LEN, false, "unavailable"),
+    TEXT(commandline, sizeof(xen_commandline_t), true, boot_info.cmdline),
 };
 // clang-format on
 
@@ -103,9 +110,8 @@ long hc_xen_version(struct vcpu *cur, u64 cmd, u64 arg, u64 a2, u64 a3, u64 a4)
 {
     if ((u32)cmd == XENVER_version) // the cheapest hypercall, called often to let events in
         return version(cur, NULL);
-    for (u32 i = 0; i < ARRAY_SIZE(hc_version_texts); i++)
-        if (hc_version_texts[i].cmd == (u32)cmd)
-            return text_out(&hc_version_texts[i], cur, GUEST_PTR(arg));
-    return hc_dispatch_op(hc_version_ops, ARRAY_SIZE(hc_version_ops), cur, (u32)cmd,
-                          GUEST_PTR(arg));
+    for (u32 i = 0; i < ARRAY_SIZE(texts); i++)
+        if (texts[i].cmd == (u32)cmd)
+            return text_out(&texts[i], cur, GUEST_PTR(arg));
+    return hc_dispatch_op(ops, ARRAY_SIZE(ops), cur, (u32)cmd, GUEST_PTR(arg));
 }

@@ -68,7 +68,7 @@ void domain_put(struct domain *d)
     d->refs--;
 }
 
-int memory_target(struct vcpu *cur, domid_t id, struct domain **d)
+int hc_target(struct vcpu *cur, domid_t id, struct domain **d)
 {
     *d = id == DOMID_SELF ? &dom : id == other.id.v ? &other : NULL;
     if (!*d)
