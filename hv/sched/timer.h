@@ -9,9 +9,9 @@ struct timer {
     u64 expires;        // system time, ns
     void (*fn)(void *); // called with interrupts off on the CPU that armed it, no locks held
     void *data;
-    struct timer *next; // [t] the CPU's list
-    u32 cpu;            // [t] which CPU's list
-    bool armed;         // [t]
+    struct timer *child, *next, *prev; // [t] its place in the CPU's heap
+    u32 cpu;                           // [t] which CPU's heap
+    bool armed;                        // [t]
 };
 
 // Boot, before any timer.
