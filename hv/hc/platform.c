@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // HYPERVISOR_platform_op: what the control domain does to the machine. Source: <xen/platform.h>.
-// Firmware calls and CPU hotplug are not offered; the operations that are missing give -ENOSYS.
+// Firmware calls and adding CPUs or memory are not offered; operations that are missing give
+// -ENOSYS.
 #include "abi/xen.h"
 #include <xen/platform.h>
 #include "boot/globals.h"
@@ -8,8 +9,10 @@
 #include "cpu/time.h"
 #include "cpu/x86.h"
 #include "hc/op.h"
+#include "hc/sysctl.h"
 #include "hc/table.h"
 #include "lib/string.h"
+#include "sched/pool.h"
 
 #define NS_PER_S ((u64)1000000000)
 
@@ -170,7 +173,7 @@ static long get_cpuinfo(struct vcpu *cur, void *arg)
         return 0;
     a->apic_id = cpus[guest_index(a->xen_cpuid, cpu_count)].apic_id;
     a->acpi_id = acpi_id_of(a->apic_id);
-    a->flags = XEN_PCPU_FLAGS_ONLINE;
+    a->flags = cpu_is_offline(a->xen_cpuid) ? 0 : XEN_PCPU_FLAGS_ONLINE;
     return 0;
 }
 
@@ -195,6 +198,16 @@ static long get_cpu_version(struct vcpu *cur, void *arg)
     return 0;
 }
 
+static long use_cpu(struct vcpu *cur, void *arg)
+{
+    return hc_use_cpu(((const struct xenpf_cpu_ol *)arg)->cpuid, true);
+}
+
+static long leave_cpu(struct vcpu *cur, void *arg)
+{
+    return hc_use_cpu(((const struct xenpf_cpu_ol *)arg)->cpuid, false);
+}
+
 static long no_hotplug(struct vcpu *cur, void *arg)
 {
     return -EOPNOTSUPP;
@@ -210,8 +223,8 @@ static const struct hc_op ops[] = {
     OP(enter_acpi_sleep,     enter_acpi_sleep,     xenpf_enter_acpi_sleep,     HC_IN),
     OP(set_processor_pminfo, set_processor_pminfo, xenpf_set_processor_pminfo, HC_IN),
     OP(get_cpuinfo,          get_cpuinfo,          xenpf_pcpuinfo,             HC_INOUT),
-    OP(cpu_online,           no_hotplug,           xenpf_cpu_ol,               HC_IN),
-    OP(cpu_offline,          no_hotplug,           xenpf_cpu_ol,               HC_IN),
+    OP(cpu_online,           use_cpu,              xenpf_cpu_ol,               HC_IN),
+    OP(cpu_offline,          leave_cpu,            xenpf_cpu_ol,               HC_IN),
     OP(cpu_hotadd,           no_hotplug,           xenpf_cpu_hotadd,           HC_IN),
     OP(mem_hotadd,           no_hotplug,           xenpf_mem_hotadd,           HC_IN),
     OP(settime64,            settime64,            xenpf_settime64,            HC_IN),

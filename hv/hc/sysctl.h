@@ -20,4 +20,7 @@ sysctl_handler sysctl_sched_id, sysctl_cpupool_op, sysctl_scheduler_op, sysctl_t
 // hc/policy.c: CPU policies.
 sysctl_handler sysctl_get_cpu_levelling_caps, sysctl_get_cpu_featureset, sysctl_get_cpu_policy;
 
+// Puts a CPU into use or takes it out (sched/pool.h has the errors), and tells the control domain.
+NODISCARD long hc_use_cpu(u32 cpu, bool use);
+
 #endif

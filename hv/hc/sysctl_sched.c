@@ -222,10 +222,18 @@ long sysctl_pm_op(struct vcpu *cur, void *arg)
     }
 }
 
+long hc_use_cpu(u32 cpu, bool use)
+{
+    long rc = use ? cpu_online(cpu) : cpu_offline(cpu);
+    if (rc == 0)
+        domain_send_virq(VIRQ_PCPU_STATE);
+    return rc;
+}
+
 long sysctl_cpu_hotplug(struct vcpu *cur, void *arg)
 {
     const struct xen_sysctl_cpu_hotplug *a = arg;
     if (a->op > XEN_SYSCTL_CPU_HOTPLUG_OFFLINE)
         return -EOPNOTSUPP;
-    return a->op == XEN_SYSCTL_CPU_HOTPLUG_ONLINE ? cpu_online(a->cpu) : cpu_offline(a->cpu);
+    return hc_use_cpu(a->cpu, a->op == XEN_SYSCTL_CPU_HOTPLUG_ONLINE);
 }

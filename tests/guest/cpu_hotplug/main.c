@@ -2,7 +2,8 @@
 // CPUs are taken out of use and put back while vCPUs run there.
 //
 // xen ABI: sysctl.h struct xen_sysctl_cpu_hotplug, physinfo (nr_cpus), cputopoinfo
-// (XEN_INVALID_CORE_ID of a CPU that is not there).
+// (XEN_INVALID_CORE_ID of a CPU that is not there); platform.h XENPF_cpu_online, cpu_offline,
+// get_cpuinfo; xen.h VIRQ_PCPU_STATE.
 //
 // SMP: 4
 // XEN: skip on QEMU's TCG its operations on pools and CPUs take seconds each, or stall
@@ -29,6 +30,19 @@ static long offline(uint32_t cpu)
 static long online(uint32_t cpu)
 {
     return hotplug(XEN_SYSCTL_CPU_HOTPLUG_ONLINE, cpu);
+}
+
+// The same by dom0's own interface, which says how it looks after.
+static uint32_t use_cpu(uint32_t cmd, uint32_t cpu)
+{
+    struct xen_platform_op op = {.cmd = cmd, .interface_version = XENPF_INTERFACE_VERSION};
+
+    op.u.cpu_ol.cpuid = cpu;
+    CHECK_RC(hc_platform_op(&op), 0);
+    op.cmd = XENPF_get_cpuinfo;
+    op.u.pcpu_info.xen_cpuid = cpu;
+    CHECK_RC(hc_platform_op(&op), 0);
+    return op.u.pcpu_info.flags;
 }
 
 static uint32_t cpus(void)
@@ -95,6 +109,15 @@ void test_main(void)
     CHECK_EQ(pool0(), 0xf);
     CHECK(core(3) != XEN_INVALID_CORE_ID);
     CHECK(REST_UNTIL(!nobody_on(d, 1) && !nobody_on(d, 2) && !nobody_on(d, 3), 5 * SECOND));
+    evtchn_port_t port;
+    CHECK_RC(bind_virq(VIRQ_PCPU_STATE, 0, &port), 0);
+    CHECK_EQ(use_cpu(XENPF_cpu_offline, 2), 0);
+    CHECK(port_pending(port));
+    port_clear(port);
+    CHECK_EQ(cpus(), 3);
+    CHECK_EQ(use_cpu(XENPF_cpu_online, 2), XEN_PCPU_FLAGS_ONLINE);
+    CHECK(port_pending(port));
+    CHECK_EQ(cpus(), 4);
     for (unsigned int i = 0; i < 6; i++) {
         CHECK_RC(offline(1 + i % 3), 0);
         CHECK_RC(online(1 + i % 3), 0);
