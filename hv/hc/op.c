@@ -27,7 +27,7 @@ long hc_dispatch_op(const struct hc_op *ops, u32 count, struct vcpu *cur, u32 cm
         int ret = guest_copy_in(buf, arg, op->arg_size);
         if (ret)
             return ret;
-    } else {
+    } else if (op->dir & HC_OUT) {
         memset(buf, 0, op->arg_size);
     }
     long ret = op->handler(cur, op->dir == HC_NONE ? NULL : buf);

@@ -39,6 +39,7 @@ struct sched_entity {
     u64 dispatched;                    // [q] when it was put on the CPU; 0: it has yielded
     u64 charged;                       // [q] up to when its running has been charged
     bool queued;                       // [q]
+    bool active;                       // [q] counted in the share
     // The policy's own.
     s64 avt;         // [q] bvt: actual virtual time, ns
     u64 warp_used;   // [q] bvt: ns run under warp since it last recovered

@@ -105,11 +105,21 @@ void sched_entity_of(struct vcpu *v, struct sched_entity *out)
     spin_unlock(&q->lock);
 }
 
+// Does it run or wait for a CPU? One that runs counts until it has left, so that all that it ran is
+// charged alike. q's lock.
+static void count_active(struct vcpu *v)
+{
+    bool active = v->running || !v->flags;
+    if (active == v->sched.active)
+        return;
+    v->sched.active = active;
+    __atomic_fetch_add(&v->sched.share->active, active ? 1 : (u32)-1, __ATOMIC_RELAXED);
+}
+
 static void change_flags(struct vcpu *v, u32 flags)
 {
-    if (!v->flags != !flags)
-        __atomic_fetch_add(&v->sched.share->active, flags ? (u32)-1 : 1, __ATOMIC_RELAXED);
     WRITE_ONCE(v->flags, flags);
+    count_active(v);
 }
 
 // --- queues ---
@@ -138,8 +148,10 @@ static u32 idle_in(const struct cpumask *a, const struct cpumask *b)
 // Tells an idle CPU of a vCPU that waits, best one of its soft affinity. False: there is none.
 static bool offer(const struct vcpu *v)
 {
-    struct cpumask may = sched_allowed(v);
     __atomic_thread_fence(__ATOMIC_SEQ_CST); // rule 4
+    if (cpumask_empty(&idle))
+        return false;
+    struct cpumask may = sched_allowed(v);
     u32 cpu = idle_in(&may, &v->soft);
     if (cpu == CPUS_MAX)
         cpu = idle_in(&may, &may);
@@ -155,6 +167,39 @@ static void join(struct sched_queue *q, struct vcpu *v, u64 now, bool woken)
     q->pool->policy->join(q, e, now, woken && e->policy == q->pool->policy);
     e->policy = q->pool->policy;
     sched_insert(q, e);
+}
+
+// Has the running one had its CPU for less than the pool's allowance?
+static bool is_spared(const struct sched_queue *q, u64 now)
+{
+    return now - q->running->dispatched < READ_ONCE(q->pool->allowance);
+}
+
+// When the running one is a slice ahead of the next in line, or it is time to balance.
+static u64 slice_look(struct sched_queue *q, u64 now)
+{
+    const struct sched_policy *policy = q->pool->policy;
+    if (q->slice_end <= now) {
+        u64 slice = policy->slice_of(q, q->running, q->head);
+        q->slice_end = slice < UINT64_MAX ? now + slice : UINT64_MAX;
+    }
+    u64 look = q->next_balance > now ? q->next_balance : now + BALANCE_NS;
+    return policy->shares ? MIN(q->slice_end, look) : q->slice_end;
+}
+
+// Sets the timer to when the running one must be looked at again. One that is set for an earlier
+// time stays: that costs a look at most, and who wakes others often would set it each time.
+static void set_slice(struct sched_queue *q, u64 now)
+{
+    struct sched_entity *e = q->running, *next = q->head;
+    u64 left = cap_left(e->share, now), at = left < UINT64_MAX ? now + left : UINT64_MAX;
+    q->preempt = q->preempt && next && next->key < e->key; // else it has gone elsewhere
+    if (next)
+        at = MIN(at,
+                 q->preempt ? e->dispatched + READ_ONCE(q->pool->allowance) : slice_look(q, now));
+    q->timed = next;
+    if (at < UINT64_MAX && !(q->slice.armed && q->slice.expires <= at))
+        timer_set(&q->slice, at);
 }
 
 // Must the queue's CPU look at it at once because of e, which has come? q's lock.
@@ -173,6 +218,10 @@ static void queue_up(struct sched_queue *q, struct vcpu *v, u64 now, bool woken)
     u32 cpu = v->cpu;
     join(q, v, now, woken);
     bool busy = q->running, timed = q->timed, wants = wants_cpu(q, &v->sched);
+    if (wants && busy && cpu == this_cpu()->id && is_spared(q, now)) {
+        set_slice(q, now);
+        wants = false;
+    }
     spin_unlock(&q->lock);
     bool taken = (busy || !cpumask_test(&v->soft, cpu)) && offer(v);
     // Should the idle CPU take another one, this CPU's slice timer looks at v.
@@ -256,17 +305,14 @@ void sched_clear(struct vcpu *v, u32 flags)
 void sched_set(struct vcpu *v, u32 flags)
 {
     struct sched_queue *q = lock_queue(v);
-    u64 now = time_now();
-    if (v->running)
-        account(q, now); // while it counts as active
     change_flags(v, v->flags | flags);
     TRACE(TRC_SCHED_SLEEP, trace_dom(v), trace_vcpu(v));
     if (v->sched.queued)
         sched_remove(q, &v->sched);
-    if (!v->running)
-        set_runstate(v, waiting_state(v), now);
-    else
+    if (v->running)
         smp_raise(v->cpu, SOFTIRQ_SCHED);
+    else
+        set_runstate(v, waiting_state(v), time_now());
     spin_unlock(&q->lock);
 }
 
@@ -386,6 +432,8 @@ static bool pull(u32 self, s64 limit)
         }
         spin_unlock(&from->lock);
         spin_unlock(&q->lock);
+        if (v && limit < INT64_MAX)
+            offer(v); // one that has just gone idle may have looked here before and there after
         if (v)
             return true;
     }
@@ -460,37 +508,12 @@ static struct vcpu *take_first(struct sched_queue *q, u64 now)
 // Does the running one, which may, go on although others wait?
 static bool goes_on(const struct sched_queue *q, const struct sched_entity *e, u64 now)
 {
-    if (!q->head || now - e->dispatched < READ_ONCE(q->pool->allowance))
+    if (!q->head || is_spared(q, now))
         return true;
     bool begins = !q->slice_end && e->dispatched; // it had the CPU to itself
     if ((begins || now < q->slice_end) && !q->preempt)
         return true;
     return e->key < q->head->key || (e->key == q->head->key && now < q->slice_end);
-}
-
-// Sets the timer to when the running one must be looked at again.
-static void set_slice(struct sched_queue *q, u64 now)
-{
-    struct sched_entity *e = q->running;
-    u64 left = cap_left(e->share, now), at = left < UINT64_MAX ? now + left : UINT64_MAX;
-    q->preempt = q->preempt && q->head && q->head->key < e->key; // else it has gone elsewhere
-    if (q->head) {
-        if (q->slice_end <= now) {
-            u64 slice = q->pool->policy->slice_of(q, e, q->head);
-            q->slice_end = slice < UINT64_MAX ? now + slice : UINT64_MAX;
-        }
-        u64 look = q->slice_end, earliest = e->dispatched + READ_ONCE(q->pool->allowance);
-        if (q->preempt)
-            look = MIN(look, earliest);
-        if (q->pool->policy->shares)
-            look = MIN(look, q->next_balance > now ? q->next_balance : now + BALANCE_NS);
-        at = MIN(at, look);
-    }
-    q->timed = q->head;
-    if (at < UINT64_MAX)
-        timer_set(&q->slice, at);
-    else if (q->slice.armed)
-        timer_stop(&q->slice);
 }
 
 // One word, so that others read it whole.
@@ -519,6 +542,7 @@ static bool leave(struct sched_queue *q, struct vcpu *prev, bool stays, u64 now)
     q->running = NULL;
     set_runstate(prev, waiting_state(prev), now);
     __atomic_store_n(&prev->running, false, __ATOMIC_RELEASE); // pairs with domain_still
+    count_active(prev);
     if (stays)
         sched_insert(q, &prev->sched);
     return !stays && !prev->flags;

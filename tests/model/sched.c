@@ -348,7 +348,7 @@ static void test_lives(void **state)
 // The same with several CPUs in the scheduler at a time.
 static void test_interleaved(void **state)
 {
-    all_lives((struct lives){.chaos = true, .spread = 8, .ms = 20, .every = MS / 10}, seeds(2));
+    all_lives((struct lives){.chaos = true, .spread = 8, .ms = 20, .every = MS / 10}, seeds(10));
 }
 
 // --- shares ---
