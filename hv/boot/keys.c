@@ -116,12 +116,12 @@ static void hang(void)
 
 // --- 'F', 'f': for testing what happens when memory is out ---
 
-static void key_refuse(void)
+static void key_refuse(void *arg)
 {
     alloc_refuse(alloc_refuse_left() + 1);
 }
 
-static void key_refused(void)
+static void key_refused(void *arg)
 {
     printk(LOG_ERR, "allocations until one would have been refused: %u", alloc_refuse_left());
     alloc_refuse(0);
@@ -139,27 +139,12 @@ static void run(void *data)
     ((struct deferred_key *)data)->fn();
 }
 
-static void key_dump(void)
+static void defer(void *key)
 {
-    timer_set(&deferred[0].timer, time_now());
+    timer_set(&((struct deferred_key *)key)->timer, time_now());
 }
 
-static void key_domains(void)
-{
-    timer_set(&deferred[1].timer, time_now());
-}
-
-static void key_audit(void)
-{
-    timer_set(&deferred[2].timer, time_now());
-}
-
-static void key_hang(void)
-{
-    timer_set(&deferred[3].timer, time_now());
-}
-
-static void key_reboot(void)
+static void key_reboot(void *arg)
 {
     machine_reboot();
 }
@@ -168,13 +153,14 @@ void keys_init(void)
 {
     for (u32 i = 0; i < ARRAY_SIZE(deferred); i++)
         timer_init(&deferred[i].timer, run, &deferred[i]);
-    console_key_register('d', key_dump, "the registers of each CPU's guest");
-    console_key_register('q', key_domains, "domains and vCPUs");
-    console_key_register('m', key_audit, "recount the references of all frames");
-    console_key_register('R', key_reboot, "restart the machine");
+    console_key_register('d', defer, &deferred[0], "the registers of each CPU's guest");
+    console_key_register('q', defer, &deferred[1], "domains and vCPUs");
+    console_key_register('m', defer, &deferred[2], "recount the references of all frames");
+    console_key_register('R', key_reboot, NULL, "restart the machine");
     if (!DEBUG_BUILD)
         return;
-    console_key_register('H', key_hang, "hang this CPU");
-    console_key_register('F', key_refuse, "refuse the next allocation, or the one after that");
-    console_key_register('f', key_refused, "refuse none any more");
+    console_key_register('H', defer, &deferred[3], "hang this CPU");
+    console_key_register('F', key_refuse, NULL,
+                         "refuse the next allocation, or the one after that");
+    console_key_register('f', key_refused, NULL, "refuse none any more");
 }

@@ -9,11 +9,6 @@ void offsets(void);
 void offsets(void)
 {
     OFFSET(REGS_SIZE, sizeof(struct cpu_regs));
-    OFFSET(REGS_R15, offsetof(struct cpu_regs, r15));
-    OFFSET(REGS_RCX, offsetof(struct cpu_regs, rcx));
-    OFFSET(REGS_R11, offsetof(struct cpu_regs, r11));
-    OFFSET(REGS_ERROR, offsetof(struct cpu_regs, error_code));
-    OFFSET(REGS_VECTOR, offsetof(struct cpu_regs, vector));
     OFFSET(REGS_RIP, offsetof(struct cpu_regs, rip));
     OFFSET(REGS_CS, offsetof(struct cpu_regs, cs));
     OFFSET(REGS_RFLAGS, offsetof(struct cpu_regs, rflags));

@@ -127,18 +127,21 @@ static void by_keyboard(void)
     outb(KBD_COMMAND, KBD_RESET);
 }
 
-static void by_port(void)
+static void reset_port(u8 how)
 {
     outb(RESET_PORT, RESET_PREPARE);
     time_delay(50);
-    outb(RESET_PORT, RESET_NOW);
+    outb(RESET_PORT, how);
+}
+
+static void by_port(void)
+{
+    reset_port(RESET_NOW);
 }
 
 static void by_power_cycle(void)
 {
-    outb(RESET_PORT, RESET_PREPARE);
-    time_delay(50);
-    outb(RESET_PORT, RESET_POWER_CYCLE);
+    reset_port(RESET_POWER_CYCLE);
 }
 
 // An exception without an IDT.

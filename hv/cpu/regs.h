@@ -46,18 +46,14 @@ enum rflags {
     RFLAGS_RF = 1u << 16,
     RFLAGS_VM = 1u << 17,
     RFLAGS_AC = 1u << 18,
-    RFLAGS_VIF = 1u << 19,
-    RFLAGS_VIP = 1u << 20,
     RFLAGS_ID = 1u << 21,
 };
 
 enum vector {
-    VEC_DE = 0,
     VEC_DB = 1,
     VEC_NMI = 2,
     VEC_BP = 3,
     VEC_OF = 4,
-    VEC_BR = 5,
     VEC_UD = 6,
     VEC_NM = 7,
     VEC_DF = 8,
@@ -66,10 +62,8 @@ enum vector {
     VEC_SS = 12,
     VEC_GP = 13,
     VEC_PF = 14,
-    VEC_MF = 16,
     VEC_AC = 17,
     VEC_MC = 18,
-    VEC_XM = 19,
 };
 
 #endif

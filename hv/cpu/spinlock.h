@@ -57,9 +57,4 @@ static inline void spin_unlock(spinlock_t *l)
     __asm__ volatile("incw %0" : "+m"(l->owner)::"memory", "cc");
 }
 
-static inline bool spin_is_locked(const spinlock_t *l)
-{
-    return READ_ONCE(l->owner) != READ_ONCE(l->next);
-}
-
 #endif

@@ -6,33 +6,18 @@
 
 #include "lib/compiler.h"
 
-enum cr0_bits {
-    CR0_PE = 1u << 0,
-    CR0_MP = 1u << 1,
-    CR0_EM = 1u << 2,
-    CR0_TS = 1u << 3,
-    CR0_ET = 1u << 4,
-    CR0_NE = 1u << 5,
-    CR0_WP = 1u << 16,
-    CR0_AM = 1u << 18,
-    CR0_PG = 1u << 31,
-};
+enum { CR0_TS = 1u << 3 };
 
 enum cr4_bits {
-    CR4_VME = 1u << 0,
-    CR4_PVI = 1u << 1,
     CR4_TSD = 1u << 2,
     CR4_DE = 1u << 3,
     CR4_PSE = 1u << 4,
     CR4_PAE = 1u << 5,
     CR4_MCE = 1u << 6,
     CR4_PGE = 1u << 7,
-    CR4_PCE = 1u << 8,
     CR4_OSFXSR = 1u << 9,
     CR4_OSXMMEXCPT = 1u << 10,
     CR4_UMIP = 1u << 11,
-    CR4_FSGSBASE = 1u << 16,
-    CR4_PCIDE = 1u << 17,
     CR4_OSXSAVE = 1u << 18,
     CR4_SMEP = 1u << 20,
     CR4_SMAP = 1u << 21,
@@ -43,14 +28,12 @@ enum msr {
     MSR_APIC_BASE = 0x1b,
     MSR_SPEC_CTRL = 0x48,
     MSR_PRED_CMD = 0x49,
-    MSR_MTRRCAP = 0xfe,
     MSR_PLATFORM_INFO = 0xce,
     MSR_ARCH_CAPABILITIES = 0x10a,
     MSR_MISC_FEATURES_ENABLES = 0x140,
     MSR_SYSENTER_CS = 0x174,
     MSR_SYSENTER_ESP = 0x175,
     MSR_SYSENTER_EIP = 0x176,
-    MSR_MISC_ENABLE = 0x1a0,
     MSR_PAT = 0x277,
     MSR_X2APIC = 0x800,
 };
@@ -68,13 +51,7 @@ enum msr {
 
 #define HWCR_CPUID_USER_DIS ((u64)1 << 35)
 
-enum efer_bits {
-    EFER_SCE = 1u << 0,
-    EFER_LME = 1u << 8,
-    EFER_LMA = 1u << 10,
-    EFER_NXE = 1u << 11,
-    EFER_AIBRSE = 1u << 21,
-};
+enum { EFER_LMA = 1u << 10, EFER_AIBRSE = 1u << 21 };
 
 #define X86_READ(name, reg)                               \
     static inline u64 read_##name(void)                   \
@@ -157,11 +134,6 @@ static inline void cpu_pause(void)
     __asm__ volatile("pause");
 }
 
-static inline void cpu_sti(void)
-{
-    __asm__ volatile("sti" ::: "memory");
-}
-
 static inline void cpu_cli(void)
 {
     __asm__ volatile("cli" ::: "memory");
@@ -208,16 +180,6 @@ static inline void cpu_swapgs(void)
 static inline void cpu_clts(void)
 {
     __asm__ volatile("clts" ::: "memory");
-}
-
-static inline void cpu_stac(void)
-{
-    __asm__ volatile("stac" ::: "memory");
-}
-
-static inline void cpu_clac(void)
-{
-    __asm__ volatile("clac" ::: "memory");
 }
 
 static inline void cpu_xsetbv(u32 index, u64 v)

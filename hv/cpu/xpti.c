@@ -14,7 +14,7 @@
 #include "mm/frame.h"
 #include "mm/map.h"
 
-enum { TABLE = 0x63, PRESENT = 1, LEVELS = 4, WINDOW_ENTRIES = 32 };
+enum { TABLE = 0x63, PRESENT = 1, LEVELS = 4 };
 #define ADDR 0x000ffffffffff000
 
 extern u8 entry_text_start[], entry_text_end[], idt[];

@@ -22,7 +22,7 @@
 #include "pv/mmu.h"
 #include "sched/sched.h"
 
-enum { STILL_NS = 50000, MEMORY_BATCH = 64 };
+enum { MEMORY_BATCH = 64 };
 
 static struct domain *virq_handler[NR_VIRQS]; // [a] NULL: dom0
 
@@ -81,8 +81,7 @@ static int end_events(struct domain *d)
 // domain's that it found before they were taken out of sight.
 static void finish_writes(void)
 {
-    struct cpumask all = {{~(u64)0, ~(u64)0}};
-    tlb_flush_mask(&all);
+    tlb_flush_mask(&cpumask_all);
 }
 
 static int end_vcpus(struct domain *d)

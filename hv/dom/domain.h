@@ -49,7 +49,6 @@ struct vcpu {
     struct vcpu_runstate_info runstate; // [s]
     u64 runstate_area;                  // [c] guest address, 0: none
     u64 time_area;                      // [c] guest address of a second time info, 0: none
-    u32 time_version;                   // [c]
 
     struct timer singleshot, periodic, poll;
     u64 period; // [c] ns, 0: none

@@ -255,12 +255,6 @@ int evtchn_poll_pending(struct domain *d, port_t port)
     return e ? ops_of(d)->is_pending(d, e, port) : -EINVAL;
 }
 
-bool evtchn_is_masked(struct domain *d, port_t port)
-{
-    struct evtchn *e = evtchn_entry(d, port);
-    return !e || ops_of(d)->is_masked(d, e, port);
-}
-
 void evtchn_vcpu_info_moved(struct vcpu *v)
 {
     __atomic_store_n(&v->info->evtchn_pending_sel, ~0ul, __ATOMIC_SEQ_CST);
@@ -283,13 +277,6 @@ int evtchn_domain_init(struct domain *d, u32 port_max)
 void evtchn_vcpu_init(struct vcpu *v)
 {
     spin_lock_init(&v->ev.queue_lock, LOCK_FIFO);
-}
-
-void evtchn_set_port_max(struct domain *d, u32 port_max)
-{
-    spin_lock(&d->ev.lock);
-    d->ev.port_max = port_max;
-    spin_unlock(&d->ev.lock);
 }
 
 int evtchn_reset(struct domain *d)

@@ -100,7 +100,6 @@ struct evtchn_info {
 NODISCARD int evtchn_domain_init(struct domain *d, u32 port_max);
 // For a vCPU with id and dom set, before it is entered in dom->vcpu[].
 void evtchn_vcpu_init(struct vcpu *v);
-void evtchn_set_port_max(struct domain *d, u32 port_max);
 // Closes all ports for ever and gives the guest's frames back. Call again on -ERESTART_HC. The
 // domain must still be reachable through a reference; its vCPUs do not run any more.
 NODISCARD int evtchn_destroy(struct domain *d);
@@ -161,7 +160,6 @@ bool evtchn_virq_is_global(u32 virq);
 void evtchn_send_global_virq(struct domain *d, u32 virq); // unbound: nothing
 bool evtchn_send_pirq(struct domain *d, u32 pirq);        // false: not bound
 port_t evtchn_pirq_port(struct domain *d, u32 pirq);      // PORT(0): not bound
-bool evtchn_is_masked(struct domain *d, port_t port);     // no such port: true
 // To be called when v->info has been changed to another place: makes v look at every port again,
 // since an event may have been recorded in the old place.
 void evtchn_vcpu_info_moved(struct vcpu *v);
@@ -199,7 +197,6 @@ struct evtchn_ops {
     void (*clear_pending)(struct domain *d, struct evtchn *e, port_t port);
     void (*unmask)(struct domain *d, struct evtchn *e, port_t port); // notify if pending
     bool (*is_pending)(struct domain *d, struct evtchn *e, port_t port);
-    bool (*is_masked)(struct domain *d, struct evtchn *e, port_t port);
 };
 
 extern const struct evtchn_ops evtchn_2l_ops, evtchn_fifo_ops;

@@ -72,11 +72,6 @@ static bool is_pending(struct domain *d, struct evtchn *e, port_t port)
     return test(d->shared->evtchn_pending, port);
 }
 
-static bool is_masked(struct domain *d, struct evtchn *e, port_t port)
-{
-    return test(d->shared->evtchn_mask, port);
-}
-
 void evtchn_2l_drain(struct domain *d, void (*found)(struct domain *d, port_t port))
 {
     for (u32 i = 0; i < WORDS; i++) {
@@ -92,5 +87,4 @@ const struct evtchn_ops evtchn_2l_ops = {
     .clear_pending = clear_pending,
     .unmask = unmask,
     .is_pending = is_pending,
-    .is_masked = is_masked,
 };

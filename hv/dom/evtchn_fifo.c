@@ -184,11 +184,10 @@ static void unmask(struct domain *d, struct evtchn *e, port_t port)
     unlock_two(v, last);
 }
 
-// Clears the bits in the word and returns what it was. Without a word: MASKED, and PENDING if that
-// was noted.
+// Clears the bits in the word and returns what it was. Without a word: PENDING if that was noted.
 static event_word_t fetch_and_clear(struct domain *d, struct evtchn *e, port_t port, u32 bits)
 {
-    event_word_t old = MASKED | (READ_ONCE(e->pending_noword) ? PENDING : 0);
+    event_word_t old = READ_ONCE(e->pending_noword) ? PENDING : 0;
     struct vcpu *v = domain_vcpu(d, READ_ONCE(e->notify_vcpu));
     if (!v)
         return old;
@@ -212,18 +211,12 @@ static bool is_pending(struct domain *d, struct evtchn *e, port_t port)
     return fetch_and_clear(d, e, port, 0) & PENDING;
 }
 
-static bool is_masked(struct domain *d, struct evtchn *e, port_t port)
-{
-    return fetch_and_clear(d, e, port, 0) & MASKED;
-}
-
 const struct evtchn_ops evtchn_fifo_ops = {
     .port_end = EVTCHN_FIFO_NR_CHANNELS,
     .set_pending = set_pending,
     .clear_pending = clear_pending,
     .unmask = unmask,
     .is_pending = is_pending,
-    .is_masked = is_masked,
 };
 
 // ---- Set-up ----

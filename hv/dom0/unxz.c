@@ -7,7 +7,7 @@
 #include "dom0/x86_filter.h"
 #include "lib/string.h"
 
-enum { HEADER_BYTES = 12, FOOTER_BYTES = 12, CHECK_NONE = 0, CHECK_CRC32 = 1, CHECK_CRC64 = 4 };
+enum { HEADER_BYTES = 12, CHECK_NONE = 0, CHECK_CRC32 = 1, CHECK_CRC64 = 4 };
 enum { FILTER_X86 = 4, FILTER_LZMA2 = 0x21 };
 
 struct unxz {

@@ -44,7 +44,8 @@ static char switch_letter = 'A'; // with Ctrl; 0: input is never switched
 static u32 switch_seen;          // switch keys in a row
 
 static struct {
-    void (*fn)(void);
+    void (*fn)(void *arg);
+    void *arg;
     const char *desc;
 } keys[KEYS];
 
@@ -280,11 +281,10 @@ size_t console_input_read(char *buf, size_t len)
     return n;
 }
 
-void console_key_register(char key, void (*fn)(void), const char *desc)
+void console_key_register(char key, void (*fn)(void *arg), void *arg, const char *desc)
 {
     BUG_ON((u8)key >= KEYS);
-    keys[(u8)key].fn = fn;
-    keys[(u8)key].desc = desc;
+    keys[(u8)key] = (__typeof__(keys[0])){fn, arg, desc};
 }
 
 static void keys_list(void)
@@ -299,5 +299,5 @@ void console_key_press(char key)
     if (key == 'h')
         keys_list();
     else if ((u8)key < KEYS && keys[(u8)key].fn)
-        keys[(u8)key].fn();
+        keys[(u8)key].fn(keys[(u8)key].arg);
 }

@@ -53,8 +53,8 @@ size_t console_input_read(char *buf, size_t len);
 // Provided by the core: something for dom0 arrived. Called without locks.
 void console_input_notify(void);
 
-// Makes `key` call fn; desc is shown by the key 'h'. Boot only.
-void console_key_register(char key, void (*fn)(void), const char *desc);
+// Makes `key` call fn(arg); desc is shown by the key 'h'. Boot only.
+void console_key_register(char key, void (*fn)(void *arg), void *arg, const char *desc);
 // Calls the key's handler, from the console or from a tool. No lock may be held.
 void console_key_press(char key);
 

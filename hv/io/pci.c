@@ -47,17 +47,13 @@ static u32 all_ones(u32 bytes)
     return (u32)(((u64)1 << 8 * bytes) - 1);
 }
 
-static u32 port_read(u32 address, u32 offset, u32 bytes)
+static u32 port_read(u16 port, u32 bytes)
 {
-    u16 port = (u16)(PORT_DATA + offset);
-    outl(PORT_ADDRESS, address);
     return bytes == 1 ? inb(port) : bytes == 2 ? inw(port) : inl(port);
 }
 
-static void port_write(u32 address, u32 offset, u32 bytes, u32 value)
+static void port_write(u16 port, u32 bytes, u32 value)
 {
-    u16 port = (u16)(PORT_DATA + offset);
-    outl(PORT_ADDRESS, address);
     if (bytes == 1)
         outb(port, (u8)value);
     else if (bytes == 2)
@@ -106,7 +102,8 @@ u32 pci_read(struct pci_addr a, u32 reg, u32 bytes)
 {
     if (by_port(a, reg)) {
         spin_lock(&port_lock);
-        u32 v = port_read(port_address(a, reg), reg & 3, bytes);
+        outl(PORT_ADDRESS, port_address(a, reg));
+        u32 v = port_read((u16)(PORT_DATA + (reg & 3)), bytes);
         spin_unlock(&port_lock);
         return v;
     }
@@ -120,7 +117,8 @@ void pci_write(struct pci_addr a, u32 reg, u32 bytes, u32 value)
 {
     if (by_port(a, reg)) {
         spin_lock(&port_lock);
-        port_write(port_address(a, reg), reg & 3, bytes, value);
+        outl(PORT_ADDRESS, port_address(a, reg));
+        port_write((u16)(PORT_DATA + (reg & 3)), bytes, value);
         spin_unlock(&port_lock);
         return;
     }
@@ -212,35 +210,21 @@ int pci_mmcfg_reserved(maddr_t base, u16 segment, u8 first_bus, u8 last_bus, boo
 
 // ---- Ports for the control domain ----
 
-// The data ports. Without the enable bit the access would be no configuration cycle.
-static void guest_data_access(u32 offset, u32 bytes, bool write, u32 *value)
-{
-    bool valid = guest_address & ADDRESS_ENABLE && offset % bytes == 0;
-    if (write && valid)
-        port_write(guest_address, offset, bytes, *value);
-    else if (!write)
-        *value = valid ? port_read(guest_address, offset, bytes) : all_ones(bytes);
-}
-
-// Narrow accesses next to the address register are other registers of the chip set, such as the
-// reset control at 0xcf9.
-static void guest_neighbour_access(u16 port, u32 bytes, bool write, u32 *value)
-{
-    if (write && bytes == 1)
-        outb(port, (u8)*value);
-    else if (write)
-        outw(port, (u16)*value);
-    else
-        *value = bytes == 1 ? inb(port) : inw(port);
-}
-
+// The data ports need the enable bit, or the access would be no configuration cycle. Narrow
+// accesses next to the address register are other registers of the chip set, such as the reset
+// control at 0xcf9.
 void pci_guest_cfg_port_access(u16 port, u32 bytes, bool write, u32 *value)
 {
     spin_lock(&port_lock);
-    if (port >= PORT_DATA)
-        guest_data_access(port - PORT_DATA, bytes, write, value);
-    else if (bytes < 4)
-        guest_neighbour_access(port, bytes, write, value);
+    bool real = bytes < 4;
+    if (port >= PORT_DATA) {
+        real = guest_address & ADDRESS_ENABLE && port % bytes == 0;
+        outl(PORT_ADDRESS, guest_address);
+    }
+    if (real && write)
+        port_write(port, bytes, *value);
+    else if (real)
+        *value = port_read(port, bytes);
     else if (port == PORT_ADDRESS && write)
         guest_address = *value;
     else if (!write)

@@ -286,7 +286,7 @@ static void compare_port(u32 d, u32 p)
     assert_int_equal(evtchn_status(dom, PORT(p), &info), 0);
     assert_int_equal(info.state, e->state);
     assert_int_equal(evtchn_poll_pending(dom, PORT(p)), e->pending);
-    assert_int_equal(evtchn_is_masked(dom, PORT(p)), e->masked);
+    assert_int_equal(world_is_masked(dom, p), e->masked);
     if (model[d].fifo)
         assert_int_equal(*world_word(dom, p) >> EVTCHN_FIFO_LINKED & 1, e->linked);
     if (e->state == EVTCHN_FREE)

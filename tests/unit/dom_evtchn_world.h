@@ -156,6 +156,14 @@ static inline event_word_t *world_word(const struct domain *d, u32 port)
     return &words[port % 1024];
 }
 
+// As the guest sees it.
+static inline bool world_is_masked(const struct domain *d, u32 port)
+{
+    if (d->ev.ops == &evtchn_fifo_ops)
+        return *world_word(d, port) >> EVTCHN_FIFO_MASKED & 1;
+    return port < EVTCHN_2L_NR_CHANNELS && d->shared->evtchn_mask[port / 64] >> port % 64 & 1;
+}
+
 static inline void world_fifo_control(struct domain *d)
 {
     for (u32 j = 0; j < WORLD_VCPUS; j++) {

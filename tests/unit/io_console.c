@@ -207,7 +207,7 @@ static void test_full_input_drops_the_newest(void **state)
 
 static u32 key_calls;
 
-static void key_handler(void)
+static void key_handler(void *arg)
 {
     key_calls++;
     printk(LOG_INFO, "handled"); // takes the lock, so it must be free
@@ -239,7 +239,7 @@ static void test_switch_letter(void **state)
 static void test_debug_keys(void **state)
 {
     char buf[8];
-    console_key_register('d', key_handler, "dump registers");
+    console_key_register('d', key_handler, NULL, "dump registers");
     press("d\x01\x01"
           "d\x01\x01");
     assert_int_equal(key_calls, 0); // five: never three in a row
@@ -261,7 +261,7 @@ static void test_debug_keys(void **state)
     assert_int_equal(console_input_read(buf, sizeof(buf)), 1);
     console_key_press('d');
     assert_int_equal(key_calls, 3);
-    assert_true(FAKE_PANICS(console_key_register('\x80', key_handler, "no such key")));
+    assert_true(FAKE_PANICS(console_key_register('\x80', key_handler, NULL, "no such key")));
 }
 
 static void write_and_die(struct console_dev *d, const char *text, size_t len)
