@@ -292,7 +292,7 @@ static const struct hc_domctl_op ops[] = {
     OP(setvcpucontext, DOMCTL_OTHER, domctl_setvcpucontext, "domctl_context"),
     OP(getvcpucontext, DOMCTL_OUT | DOMCTL_OTHER, domctl_getvcpucontext, "domctl_context"),
     OP(getvcpuinfo, DOMCTL_OUT, domctl_getvcpuinfo, "domctl_info"),
-    OP(max_vcpus, DOMCTL_OTHER, domctl_max_vcpus, "domctl_vcpus"),
+    OP(max_vcpus, DOMCTL_OTHER | DOMCTL_ALIVE, domctl_max_vcpus, "domctl_vcpus"),
     OP(scheduler_op, DOMCTL_OUT, domctl_scheduler_op, "sched_params"),
     OP(setdomainhandle, DOMCTL_IN, setdomainhandle, "domctl_info"),
     OP(setdebugging, DOMCTL_OTHER, setdebugging, "domctl_info"),
@@ -317,7 +317,7 @@ static const struct hc_domctl_op ops[] = {
     OP(ioport_permission, DOMCTL_IN, domctl_ioport_permission, "domctl_permissions"),
     OP(setnodeaffinity, DOMCTL_IN, domctl_setnodeaffinity, "domctl_vcpus"),
     OP(getnodeaffinity, DOMCTL_OUT, domctl_getnodeaffinity, "domctl_vcpus"),
-    OP(set_virq_handler, DOMCTL_IN, set_virq_handler, "domctl_misc"),
+    OP(set_virq_handler, DOMCTL_ALIVE, set_virq_handler, "domctl_misc"),
     OP(get_cpu_policy, DOMCTL_OUT, domctl_get_cpu_policy, "domctl_policy"),
     OP(set_cpu_policy, DOMCTL_REPORT | DOMCTL_OTHER, domctl_set_cpu_policy, "domctl_policy"),
 };
@@ -339,10 +339,10 @@ static long call(struct vcpu *cur, const struct hc_domctl_op *row, struct xen_do
     if (!d)
         return -ESRCH;
     long rc = -ERESTART_HC;
-    if (row->flags & DOMCTL_OTHER && d == cur->dom) {
-        rc = -EINVAL;
-    } else if (!__atomic_exchange_n(&d->busy, true, __ATOMIC_ACQUIRE)) {
-        rc = row->handler(cur, d, op);
+    if (!__atomic_exchange_n(&d->busy, true, __ATOMIC_ACQUIRE)) {
+        bool refused = (row->flags & DOMCTL_OTHER && d == cur->dom) ||
+                       (row->flags & DOMCTL_ALIVE && d->state == DOMAIN_DYING);
+        rc = refused ? -EINVAL : row->handler(cur, d, op);
         __atomic_store_n(&d->busy, false, __ATOMIC_RELEASE);
     }
     domain_put(d);

@@ -13,6 +13,7 @@ enum hc_domctl_flags {
     DOMCTL_REPORT = 1u << 1,    // also after a failure, which it explains
     DOMCTL_NO_DOMAIN = 1u << 2, // `domain` does not name one that exists
     DOMCTL_OTHER = 1u << 3,     // -EINVAL if it is the caller's own
+    DOMCTL_ALIVE = 1u << 4,     // -EINVAL if it is dying
 };
 
 // Handlers get a copy of the caller's struct and the domain it names (NULL: DOMCTL_NO_DOMAIN),

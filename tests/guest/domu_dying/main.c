@@ -125,6 +125,34 @@ static void check_channel(void)
     d->in_use = false;
 }
 
+// Calls that would make something of it, or of it something for others, come too late.
+static void check_late_calls(void)
+{
+    static xen_extraversion_t version;
+    xen_pfn_t frame = 1;
+
+    hc_xen_version(XENVER_extraversion, version);
+    domu_create_args(2);
+    REQUIRE(domctl(XEN_DOMCTL_createdomain, 0) == 0);
+    unsigned int dom = dc.domain;
+    dc.u.max_mem.max_memkb = 1024;
+    CHECK_RC(domctl(XEN_DOMCTL_max_mem, dom), 0);
+    CHECK_RC(memory_extent(XENMEM_populate_physmap, dom, &frame, 0), 1);
+    void *va = foreign_map(dom, frame, PTE_RW);
+    REQUIRE(va);
+    CHECK_RC(domain_kill(dom), 0);
+    REQUIRE(dying(dom));
+    dc.u.max_vcpus.max = 2;
+    CHECK(domctl(XEN_DOMCTL_max_vcpus, dom) <= 0);
+    dc.u.set_virq_handler.virq = VIRQ_ENOMEM;
+    if (domctl(XEN_DOMCTL_set_virq_handler, dom) == 0) { // Xen: it would stay for ever
+        CHECK(!str_starts(version, ".wirt"));
+        CHECK_RC(domctl(XEN_DOMCTL_set_virq_handler, 0), 0);
+    }
+    CHECK_RC(foreign_unmap(va), 0);
+    CHECK(gone(dom));
+}
+
 void test_main(void)
 {
     uint64_t before;
@@ -136,6 +164,7 @@ void test_main(void)
     check_mapping(true);
     check_channel();
     check_grant();
+    check_late_calls();
     CHECK(free_pages_back(before));
     CHECK_EQ(free_pages(), before);
 }
