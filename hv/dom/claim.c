@@ -21,7 +21,7 @@ static int set(struct domain *d, u64 pages, u64 have)
         d->claimed = 0;
         return 0;
     }
-    if (d->claimed || pages <= have || pages > d->frames_max)
+    if (d->claimed || pages <= have || pages > d->frames_max || d->state == DOMAIN_DYING)
         return -EINVAL;
     if (pages - have > unclaimed())
         return -ENOMEM;

@@ -9,7 +9,8 @@
 struct domain;
 
 // Sets aside what d, which has `have` pages, needs to get to `pages`; 0 gives a claim up.
-// -EINVAL: d has a claim, needs nothing, or may not have so many; -ENOMEM. Takes LOCK_CLAIM.
+// -EINVAL: d has a claim, needs nothing, may not have so many, or is dying; -ENOMEM. Takes
+// LOCK_CLAIM.
 NODISCARD int claim_set(struct domain *d, u64 pages, u64 have);
 // May d be given `n` pages more without touching what others have claimed?
 bool claim_allows(const struct domain *d, u64 n);

@@ -76,7 +76,7 @@ static long claim_pages(struct vcpu *cur, void *arg)
     int rc = hc_target(cur, a->domid, &d);
     if (rc)
         return rc;
-    rc = d->state == DOMAIN_DYING ? -EINVAL : claim_set(d, a->nr_extents, memory_reserved(d));
+    rc = claim_set(d, a->nr_extents, memory_reserved(d));
     if (rc == -ENOMEM)
         printk(LOG_WARN, "domain %u: %lu KiB asked for, %lu KiB free", d->id.v, a->nr_extents * 4,
                frames_free_count() * 4);

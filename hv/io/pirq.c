@@ -288,7 +288,7 @@ int pirq_map_gsi(struct domain *d, u32 gsi, int *pirq)
     if (!ioapic_has_gsi(gsi))
         return -EINVAL;
     spin_lock(&physdev_lock);
-    int ret = map_gsi(d, gsi, pirq);
+    int ret = d->state == DOMAIN_DYING ? -EINVAL : map_gsi(d, gsi, pirq);
     spin_unlock(&physdev_lock);
     return ret;
 }
@@ -329,7 +329,7 @@ int pirq_map_msi(struct domain *d, const struct msi_wanted *want, int *pirq)
 {
     ASSERT(want->count > 0 && want->count <= MSI_VECTORS_MAX);
     spin_lock(&physdev_lock);
-    int ret = map_msi(d, want, pirq);
+    int ret = d->state == DOMAIN_DYING ? -EINVAL : map_msi(d, want, pirq);
     spin_unlock(&physdev_lock);
     return ret;
 }
@@ -425,11 +425,13 @@ void pirq_domain_free(struct domain *d)
         return;
     for (u32 i = 0; t->pirq && i < EVTCHN_PIRQ_END; i++)
         (void)!pirq_unmap(d, i); // not mapped: nothing to do
+    spin_lock(&physdev_lock);    // the toolstack may be looking
+    d->pirqs = NULL;
+    spin_unlock(&physdev_lock);
     for (u32 i = 0; t->pirq && i < EVTCHN_PIRQ_END; i++)
         heap_free(t->pirq[i]);
     if (t->eoi_map)
         domain_unmap_guest_frame(d, t->eoi_map);
     heap_free(t->pirq);
     heap_free(t);
-    d->pirqs = NULL;
 }

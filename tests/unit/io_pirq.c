@@ -240,6 +240,11 @@ static void pirq_domains(void **state)
     struct physdev_unmap_pirq u = {1, 10};
     assert_int_equal(call(1, PHYSDEVOP_unmap_pirq, &u), -EPERM);
     assert_int_equal(call(0, PHYSDEVOP_unmap_pirq, &u), 0);
+    w.dom[1].state = DOMAIN_DYING; // nobody would give the interrupt back
+    a = (struct physdev_map_pirq){.domid = 1, .type = MAP_PIRQ_TYPE_GSI, .index = 10, .pirq = -1};
+    assert_int_equal(call(0, PHYSDEVOP_map_pirq, &a), -EINVAL);
+    a = (struct physdev_map_pirq){1, MAP_PIRQ_TYPE_MSI, -1, -1, 0, DEV_MSI, 0, 0};
+    assert_int_equal(call(0, PHYSDEVOP_map_pirq, &a), -EINVAL);
 }
 
 static void pirq_free_numbers(void **state)
