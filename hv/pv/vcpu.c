@@ -351,6 +351,8 @@ static bool context_ok(const struct vcpu_guest_context *c)
 {
     if (c->gdt_ents > FIRST_RESERVED_GDT_ENTRY || c->ldt_ents > 8192)
         return false;
+    if (!(c->flags & VGCF_in_kernel) && !c->ctrlreg[1])
+        return false; // user mode without a root: nothing to come back to (pv_toggle_mode)
     if (c->ldt_ents && (!is_canonical(c->ldt_base) || c->ldt_base & ~PAGE_MASK))
         return false;
     if (!callback_ok(c->event_callback_eip) || !callback_ok(c->failsafe_callback_eip) ||

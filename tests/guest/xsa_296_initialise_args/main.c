@@ -11,6 +11,7 @@
 const char test_title[] = "bad contexts for new vCPUs";
 
 static struct vcpu_guest_context ctx;
+static struct vcpu_runstate_info runstate;
 static volatile unsigned int ran, caught;
 
 static void secondary(void)
@@ -70,6 +71,14 @@ void test_main(void)
         CHECK_RC(hc_vcpu_op(VCPUOP_up, 2, NULL), 0);
         CHECK(wait_for(&caught, 2000000000));
     }
+    // vCPU 3 would start in user mode, without a page table for that, and note how long it runs.
+    struct vcpu_register_runstate_memory_area area = {.addr.v = &runstate};
+    CHECK_RC(hc_vcpu_op(VCPUOP_register_runstate_memory_area, 3, &area), 0);
+    smp_context(3, secondary, &ctx);
+    ctx.flags = 0;
+    CHECK_RC(initialise(3), -EINVAL);
+    if (hc_vcpu_op(VCPUOP_up, 3, NULL) == 0)
+        wait_for(&caught, 100000000);
     CHECK_RC(smp_start(1, secondary), 0);
     CHECK(wait_for(&ran, 2000000000));
     CHECK_EQ(initialise(0), -EEXIST);
