@@ -89,7 +89,7 @@ disk() {
 received() { awk '/receiver/ { for (i = 2; i <= NF; i++) if ($i == "KBytes/sec") printf "%d\n", $(i - 1) }'; }
 
 network() {
-    local client='iperf3 -f K -t 3 -c 10.1.0.31'
+    local client="iperf3 -f K -t $TRANSFER_SECONDS -c 10.1.0.31"
     say one '(while /root/run iperf3 -s -1 >/dev/null; do :; done) </dev/null & sleep 2'
     cp -r "$LAB/tools" /tmp
     # shellcheck disable=SC2086 # words

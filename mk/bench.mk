@@ -2,7 +2,7 @@
 #
 # make bench: Wirt beside Debian's Xen and bare Linux, then (without BENCH_ARGS) make bench-guest: the same for
 # what guests see. BENCH_ARGS goes to bench/run (--only, --hv, --quick); BENCH_KERNEL and BENCH_XEN name
-# other files than the cached ones. BENCH_GUEST_ARGS goes to bench/guest (--only, --clock).
+# other files than the cached ones. BENCH_GUEST_ARGS goes to bench/guest (--only, --clock, --part).
 
 BENCH_DIR := $(BUILD)/bench
 
@@ -13,20 +13,20 @@ BENCH_HC_CFLAGS := -std=gnu17 -O2 -Wall -Wextra -Wshadow -Werror -ffreestanding 
 BENCH_HC_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,--no-warn-rwx-segments
 
 .PHONY: bench bench-guest
-bench: $(BUILD)/wirt $(BENCH_DIR)/ops.cpio $(BENCH_DIR)/hc.elf $(BENCH_DIR)/sched.elf
+bench: $(BUILD)/wirt $(BENCH_DIR)/ops.cpio $(BENCH_DIR)/hogs.cpio $(BENCH_DIR)/hc.elf $(BENCH_DIR)/sched.elf
 	bench/run --build $(BUILD) --kernel "$(or $(BENCH_KERNEL),$$(images/fetch current)/vmlinuz)" \
 		--xen "$(or $(BENCH_XEN),$$(images/fetch oracle)/xen)" $(BENCH_ARGS)
 	$(if $(BENCH_ARGS),,$(MAKE) --no-print-directory bench-guest)
 
 bench-guest: $(BUILD)/wirt $(BENCH_DIR)/ops.cpio
-	scripts/deps image run bench
+	scripts/deps image run bench smp
 	bench/guest --hv $(BUILD)/wirt $(BENCH_GUEST_ARGS)
 
-$(BENCH_DIR)/root/init: bench/ops.c
+$(BENCH_DIR)/%/init: bench/%.c
 	mkdir -p $(@D)
 	$(CC) -std=gnu17 -O2 -Wall -Wextra -Wshadow -Werror -static -s -o $@ $<
 
-$(BENCH_DIR)/ops.cpio: $(BENCH_DIR)/root/init
+$(BENCH_DIR)/%.cpio: $(BENCH_DIR)/%/init
 	cd $(<D) && echo init | cpio --quiet -o -H newc -R 0:0 >$(abspath $@)
 
 $(BENCH_DIR)/hc.elf: bench/hc/start.S bench/hc/hc.c bench/hc/link.ld

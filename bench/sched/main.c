@@ -379,8 +379,10 @@ void test_main(void)
         measure_switch();
         measure_events("", 0, 0, false);
         measure_events("_hog", 0, 0, true);
-        if (shares)
+        if (shares) {
             measure_shares();
+            measure_hogs("lost_8_1cpu", HOGS);
+        }
     } else {
         measure_events("_2cpu", 0, 1, false);
         measure_events("_any", CPU_ANY, CPU_ANY, false);
