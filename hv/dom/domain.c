@@ -199,17 +199,32 @@ static void fill_time(struct vcpu_time_info *t)
     WRITE_ONCE(t->version, t->version + 1);
 }
 
-void vcpu_update_time(struct vcpu *v)
+static void write_time(struct vcpu *v)
 {
-    fill_time(&v->info->time);
-    if (!v->time_area)
-        return;
     struct vcpu_time_info t;
     if (guest_copy_in(&t, GUEST_PTR(v->time_area), sizeof(t)) != 0)
         return;
     fill_time(&t);
     if (guest_copy_out(GUEST_PTR(v->time_area), &t, sizeof(t)) != 0)
         v->time_area = 0;
+}
+
+// Areas that guests register are in their kernels' memory.
+static void in_kernel_mode(struct vcpu *v, void (*write)(struct vcpu *v))
+{
+    bool user = v == current_vcpu() && !v->pv.kernel_mode;
+    if (user)
+        pv_toggle_mode(v);
+    write(v);
+    if (user)
+        pv_toggle_mode(v);
+}
+
+void vcpu_update_time(struct vcpu *v)
+{
+    fill_time(&v->info->time);
+    if (v->time_area)
+        in_kernel_mode(v, write_time);
 }
 
 // While the fields change, the entry time carries XEN_RUNSTATE_UPDATE if the guest asked for that
@@ -233,14 +248,8 @@ static void write_runstate(struct vcpu *v)
 
 void vcpu_update_runstate_area(struct vcpu *v)
 {
-    bool user = !v->pv.kernel_mode;
-    if (!v->runstate_area)
-        return;
-    if (user) // the area is in the guest kernel's memory
-        pv_toggle_mode(v);
-    write_runstate(v);
-    if (user)
-        pv_toggle_mode(v);
+    if (v->runstate_area)
+        in_kernel_mode(v, write_runstate);
 }
 
 void domain_update_wallclock(struct domain *d)

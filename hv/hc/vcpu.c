@@ -73,23 +73,14 @@ static long op_time_area(struct vcpu *cur, struct vcpu *v, guest_ptr arg)
     return 0;
 }
 
-// Moves the vcpu_info into the guest's own page, once. Only by the vCPU itself or before it runs.
-static long op_vcpu_info(struct vcpu *cur, struct vcpu *v, guest_ptr arg)
+// Domain lock: several may ask for the same vCPU.
+static long move_info(struct vcpu *v, const struct vcpu_register_vcpu_info *r)
 {
-    struct vcpu_register_vcpu_info r;
     mfn_t m;
-    if (guest_copy_in(&r, arg, sizeof(r)) != 0)
-        return -EFAULT;
-    if (r.offset > PAGE_SIZE - sizeof(struct vcpu_info))
-        return -ENXIO;
-    if (r.offset & 7)
-        return -EINVAL;
-    if (v->info_registered || (v != cur && !(READ_ONCE(v->flags) & VCPU_DOWN)))
-        return -EINVAL;
-    u8 *page = domain_map_guest_frame(v->dom, GFN(r.mfn), &m);
+    u8 *page = domain_map_guest_frame(v->dom, GFN(r->mfn), &m);
     if (!page)
         return -EINVAL;
-    struct vcpu_info *info = (struct vcpu_info *)(void *)(page + r.offset);
+    struct vcpu_info *info = (struct vcpu_info *)(void *)(page + r->offset);
     memcpy(info, v->info, sizeof(*info));
     if (v->id.v >= XEN_LEGACY_MAX_VCPUS)
         memset(info, 0, sizeof(*info)), info->evtchn_upcall_mask = 1;
@@ -98,6 +89,23 @@ static long op_vcpu_info(struct vcpu *cur, struct vcpu *v, guest_ptr arg)
     vcpu_update_time(v);
     evtchn_vcpu_info_moved(v);
     return 0;
+}
+
+// Moves the vcpu_info into the guest's own page, once. Only by the vCPU itself or before it runs.
+static long op_vcpu_info(struct vcpu *cur, struct vcpu *v, guest_ptr arg)
+{
+    struct vcpu_register_vcpu_info r;
+    if (guest_copy_in(&r, arg, sizeof(r)) != 0)
+        return -EFAULT;
+    if (r.offset > PAGE_SIZE - sizeof(struct vcpu_info))
+        return -ENXIO;
+    if (r.offset & 7)
+        return -EINVAL;
+    spin_lock(&v->dom->lock);
+    bool bad = v->info_registered || (v != cur && !(READ_ONCE(v->flags) & VCPU_DOWN));
+    long rc = bad ? -EINVAL : move_info(v, &r);
+    spin_unlock(&v->dom->lock);
+    return rc;
 }
 
 static long op_set_periodic(struct vcpu *v, guest_ptr arg)
