@@ -9,7 +9,7 @@
 #include <xen/domctl.h>
 #include "sched/policy.h"
 
-enum { SLICE_NS = 1000000, MARGIN_NS = 5000000, LAG_SLICES = 40 };
+enum { SLICE_NS = 750000, MARGIN_NS = 5000000, LAG_SLICES = 40 };
 
 // May e warp now? Once it has used up the limit it has to do without for the unwarp time.
 static bool may_warp(struct sched_entity *e, u64 now)
@@ -97,6 +97,7 @@ const struct sched_policy sched_bvt = {
     .name = "bvt",
     .id = XEN_SCHEDULER_CREDIT2,
     .slice = SLICE_NS,
+    .allowance = SLICE_NS,
     .shares = true,
     .margin = MARGIN_NS,
     .join = join,

@@ -6,7 +6,7 @@
 #include <xen/domctl.h>
 #include "sched/policy.h"
 
-enum { SLICE_NS = 30000000, PERIOD_NS = 30000000 };
+enum { SLICE_NS = 30000000, PERIOD_NS = 30000000, ALLOWANCE_NS = 1000000 };
 enum { BOOST, UNDER, OVER };
 
 static void set_key(struct sched_entity *e)
@@ -79,6 +79,7 @@ const struct sched_policy sched_credit = {
     .name = "credit",
     .id = XEN_SCHEDULER_CREDIT,
     .slice = SLICE_NS,
+    .allowance = ALLOWANCE_NS,
     .shares = true,
     .join = join,
     .charge = charge,

@@ -84,10 +84,11 @@ struct sched_pool {
 // All are called with the queue's lock held, at time `now` (ns).
 struct sched_policy {
     const char *name;
-    u32 id;      // XEN_SCHEDULER_*, by which the tools know it
-    u64 slice;   // a new pool's
-    bool shares; // weights mean something
-    s64 margin;  // a waiting key must be so much lower than another CPU's for that to take it
+    u32 id;        // XEN_SCHEDULER_*, by which the tools know it
+    u64 slice;     // a new pool's
+    u64 allowance; // the same
+    bool shares;   // weights mean something
+    s64 margin;    // a waiting key must be so much lower than another CPU's for that to take it
     // e comes to the queue: new, from another CPU or policy (then woken is false), or woken up.
     void (*join)(struct sched_queue *q, struct sched_entity *e, u64 now, bool woken);
     // e has run for so many ns.

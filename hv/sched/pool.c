@@ -10,8 +10,6 @@
 #include "lib/string.h"
 #include "sched/sched.h"
 
-enum { ALLOWANCE_NS = 1000000 };
-
 static spinlock_t lock = SPINLOCK_INIT(LOCK_POOLS); // all of these, and membership
 static struct sched_pool pools[POOLS_MAX];          // by number; those with a policy exist
 static struct cpumask in_pools, offline;
@@ -25,10 +23,8 @@ static struct sched_pool *find(u32 id)
 
 static void set_up(u32 id, const struct sched_policy *policy)
 {
-    pools[id] = (struct sched_pool){.id = id,
-                                    .policy = policy,
-                                    .slice = policy->slice,
-                                    .allowance = policy->shares ? ALLOWANCE_NS : 0};
+    pools[id] = (struct sched_pool){
+        .id = id, .policy = policy, .slice = policy->slice, .allowance = policy->allowance};
 }
 
 // All vCPUs look again where they may run. The pools' lock.
