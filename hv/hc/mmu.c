@@ -102,9 +102,10 @@ static int update_batch(const struct subject *s, const struct mmu_update *u, u32
     u32 i = 0;
     spin_lock(&d->mmu_lock);
     int rc = d->deferred ? mmu_drain(d) : 0;
-    while (rc == 0 && i < count) {
+    for (; rc == 0 && i < count; i++) {
         rc = one_update(s, &u[i]);
-        i += rc == 0;
+        if (unlikely(rc != 0))
+            break;
     }
     if (rc == 0 && unlikely(d->deferred))
         rc = mmu_drain(d);

@@ -465,14 +465,12 @@ static int write_entry(struct domain *d, struct domain *fd, struct frame *f, enu
         return -EINVAL;
     u64 old = READ_ONCE(*p);
     // A self-mapping may gain no rights: it goes through get_entry's checks every time.
-    if (same_use(type, old, val) && (type == FT_L1 || !mfn_eq(pte_mfn(val), self))) {
+    if (same_use(type, old, val) && !mfn_eq(pte_mfn(val), self)) {
         exchange_entry(p, adjust_for(type, val), preserve_ad);
         if (type == FT_L4)
             pv_roots_changed(d);
         return 0;
     }
-    if (type == FT_L1 && only_write_differs(old, val) && may_change_write(fd, val))
-        return change_write(d, p, val, preserve_ad);
     int rc = get_entry(d, fd, type, self, &val);
     if (rc != 0)
         return rc;
@@ -480,6 +478,24 @@ static int write_entry(struct domain *d, struct domain *fd, struct frame *f, enu
     if (type == FT_L4)
         pv_roots_changed(d);
     put_entry(d, type, self, old);
+    return 0;
+}
+
+// An entry of an L1 table that changes its frame. This and write_other are not inline, so that
+// mmu_write does without registers that it would have to save.
+static __attribute__((noinline)) int write_leaf(struct domain *d, struct domain *fd, u64 *p,
+                                                u64 val, bool preserve_ad)
+{
+    int rc = 0;
+    if (val & PTE_P)
+        rc = get_leaf(fd, &val);
+    else if (unlikely(names_ram(d, val)))
+        rc = -EINVAL;
+    if (rc != 0)
+        return rc;
+    u64 old = exchange_entry(p, adjust_for(FT_L1, val), preserve_ad && (val & PTE_P));
+    if (old & PTE_P)
+        put_leaf(d, old);
     return 0;
 }
 
@@ -493,7 +509,19 @@ static int write_data(mfn_t m, u64 *p, u64 val)
     return 0;
 }
 
-int mmu_write(struct domain *d, struct domain *fd, maddr_t where, u64 val, bool preserve_ad)
+// Is that an entry of a validated L1 table of d's?
+static inline bool is_l1_entry(const struct domain *d, maddr_t where)
+{
+    mfn_t m = maddr_to_mfn(where);
+    if (where.v % 8 || !mfn_valid(m))
+        return false;
+    const struct frame *f = frame_of(MFN(guest_index(m.v, frame_count)));
+    u64 is = (u64)FT_L1 << FT_SHIFT | FT_VALIDATED, mask = (u64)7 << FT_SHIFT | FT_VALIDATED;
+    return (READ_ONCE(f->type) & mask) == is && f->owner == frame_owner_id(d);
+}
+
+static __attribute__((noinline)) int write_other(struct domain *d, struct domain *fd, maddr_t where,
+                                                 u64 val, bool preserve_ad)
 {
     mfn_t m = maddr_to_mfn(where);
     if (!mfn_valid(m))
@@ -503,13 +531,29 @@ int mmu_write(struct domain *d, struct domain *fd, maddr_t where, u64 val, bool 
     enum frame_type type = frame_type_of(word);
     u64 *p = maddr_virt(where);
     // A validated table stays one while we hold the mmu lock: no reference is needed.
-    if (likely(is_table(type) && (word & FT_VALIDATED) && f->owner == frame_owner_id(d)))
+    if (is_table(type) && (word & FT_VALIDATED) && f->owner == frame_owner_id(d))
         return write_entry(d, fd, f, type, p, val, preserve_ad);
     if (!frame_get(m, d))
         return -EINVAL;
     int rc = write_data(m, p, val);
     frame_put(m);
     return rc;
+}
+
+// What mprotect and fork do by the thousand comes first: L1 entries that keep their frame.
+int mmu_write(struct domain *d, struct domain *fd, maddr_t where, u64 val, bool preserve_ad)
+{
+    if (likely(is_l1_entry(d, where))) {
+        u64 *p = maddr_virt(where), old = READ_ONCE(*p);
+        if (only_write_differs(old, val) && may_change_write(fd, val))
+            return change_write(d, p, val, preserve_ad);
+        if (same_use(FT_L1, old, val)) {
+            exchange_entry(p, adjust_for(FT_L1, val), preserve_ad);
+            return 0;
+        }
+        return write_leaf(d, fd, p, val, preserve_ad);
+    }
+    return write_other(d, fd, where, val, preserve_ad);
 }
 
 int mmu_cmpxchg_l1(struct domain *d, maddr_t where, u64 *old, u64 val, bool *swapped)
@@ -533,17 +577,6 @@ int mmu_cmpxchg_l1(struct domain *d, maddr_t where, u64 *old, u64 val, bool *swa
 }
 
 // --- mappings of grants ---
-
-// Is that an entry of a validated L1 table of d's?
-static inline bool is_l1_entry(const struct domain *d, maddr_t where)
-{
-    mfn_t m = maddr_to_mfn(where);
-    if (where.v % 8 || !mfn_valid(m))
-        return false;
-    const struct frame *f = frame_of(MFN(guest_index(m.v, frame_count)));
-    u64 is = (u64)FT_L1 << FT_SHIFT | FT_VALIDATED, mask = (u64)7 << FT_SHIFT | FT_VALIDATED;
-    return (READ_ONCE(f->type) & mask) == is && f->owner == frame_owner_id(d);
-}
 
 int mmu_map_grant(struct domain *d, maddr_t where, u64 pte)
 {
