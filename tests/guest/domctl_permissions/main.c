@@ -90,16 +90,12 @@ void test_main(void)
     CHECK_RC(hc_physdev_op(PHYSDEVOP_map_pirq, &rtc), 0);
     CHECK_RC(irq(d->id, 8, 1), 0);
     CHECK_RC(irq(d->id, 8, 0), 0);
-    CHECK_RC(domu_unpause(d), 0);
-    CHECK_EQ(domu_wait(d), SHUTDOWN_poweroff);
-    CHECK_RC(domu_destroy(d), 0);
+    CHECK_EQ(domu_finish(d), SHUTDOWN_poweroff);
     allowed = false; // given and taken again
     d = domu_create(guest);
     CHECK_RC(ports(d->id, KEYBOARD, 1, 1), 0);
     CHECK_RC(ports(d->id, KEYBOARD, 1, 0), 0);
     CHECK_RC(memory(d->id, VGA, 1, 1), 0);
     CHECK_RC(memory(d->id, VGA, 1, 0), 0);
-    CHECK_RC(domu_unpause(d), 0);
-    CHECK_EQ(domu_wait(d), SHUTDOWN_poweroff);
-    CHECK_RC(domu_destroy(d), 0);
+    CHECK_EQ(domu_finish(d), SHUTDOWN_poweroff);
 }

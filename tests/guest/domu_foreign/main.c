@@ -135,9 +135,7 @@ void test_main(void)
     hypervisor_mfn = start_info->shared_info >> 12;
     peer = v->id;
     d = domu_create(guest);
-    CHECK_RC(domu_unpause(d), 0);
-    CHECK_EQ(domu_wait(d), SHUTDOWN_poweroff);
-    CHECK_RC(domu_destroy(d), 0);
+    CHECK_EQ(domu_finish(d), SHUTDOWN_poweroff);
     CHECK_EQ(memcmp(secret, "dom0's", 7), 0);
 
     secret_mfn = domu_mfn(v, page_alloc()); // the same against the other domU
@@ -147,7 +145,5 @@ void test_main(void)
     pages = domain_info(v->id)->tot_pages;
     CHECK_EQ(domu_run(guest), SHUTDOWN_poweroff);
     CHECK_EQ(domain_info(v->id)->tot_pages, pages);
-    CHECK_RC(domu_unpause(v), 0); // and it is unharmed
-    CHECK_EQ(domu_wait(v), SHUTDOWN_poweroff);
-    CHECK_RC(domu_destroy(v), 0);
+    CHECK_EQ(domu_finish(v), SHUTDOWN_poweroff); // and it is unharmed
 }

@@ -43,11 +43,5 @@ static void lives(void)
 
 void test_main(void)
 {
-    uint64_t before;
-
-    lives();
-    before = free_pages_settled();
-    lives();
-    CHECK(free_pages_back(before));
-    CHECK_EQ(free_pages(), before);
+    domu_lives(lives);
 }

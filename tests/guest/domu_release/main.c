@@ -132,9 +132,7 @@ void test_main(void)
         for (way = 0; way <= 12; way++) {
             struct domu *d = domu_create_with(&(struct domu_config){.main = guest, .vcpus = 2});
 
-            CHECK_RC(domu_unpause(d), 0);
-            CHECK_EQ(domu_wait(d), SHUTDOWN_poweroff);
-            CHECK_RC(domu_destroy(d), 0);
+            CHECK_EQ(domu_finish(d), SHUTDOWN_poweroff);
             if (!CHECK(!domain_exists(d->id)))
                 printk("way %u: domain %u stays with %lu pages\n", way, d->id,
                        (uint64_t)dc.u.getdomaininfo.tot_pages);

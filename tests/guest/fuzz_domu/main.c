@@ -18,20 +18,6 @@ static volatile uint64_t calls, good;
 static uint64_t seed;
 static _Alignas(4096) char secret[4096];
 
-static uint64_t number(const char *name, uint64_t otherwise)
-{
-    uint64_t n = 0;
-
-    for (const char *arg = (const char *)start_info->cmd_line; *arg; arg++) {
-        if (!str_starts(arg, name))
-            continue;
-        for (arg += strlen(name); *arg >= '0' && *arg <= '9'; arg++)
-            n = n * 10 + (uint64_t)(*arg - '0');
-        return n;
-    }
-    return otherwise;
-}
-
 static bool go_on(struct frame *f)
 {
     if (f->vector == X86_DB || f->vector == X86_NM)
@@ -43,56 +29,19 @@ static bool go_on(struct frame *f)
     return true;
 }
 
-static void prepare(void)
-{
-    trap_hook = go_on;
-    arena = page_alloc(); // sixteen pages and a hole
-    for (unsigned int i = 1; i < 16; i++)
-        page_alloc();
-    REQUIRE(hc_update_va_mapping(page_alloc(), 0, UVMF_INVLPG) == 0);
-    ro = table_alloc();
-    window = page_alloc();
-    for (unsigned int i = 0; i < 7; i++)
-        page_alloc();
-    for (unsigned int i = 0; i < POOL; i++)
-        pool[i] = pfn_to_mfn(pfn_alloc_unmapped());
-}
-
-static void batch(void)
-{
-    static struct multicall_entry call[8];
-    unsigned int n = 1 + (unsigned int)pick(8);
-
-    for (unsigned int i = 0; i < n; i++) {
-        unsigned int nr;
-        uint64_t a[5];
-
-        rw = arena + 2 * PAGE_SIZE * i;
-        generate(&nr, a);
-        call[i].op = nr;
-        for (unsigned int k = 0; k < 5; k++)
-            call[i].args[k] = a[k];
-    }
-    rw = arena + 14 * PAGE_SIZE;
-    hc_multicall(call, n);
-    calls += n;
-}
-
 static void guest(void)
 {
-    prepare();
-    rw = arena + 14 * PAGE_SIZE;
+    trap_hook = go_on;
+    generate_setup();
     for (uint64_t end = number("upto=", CALLS_OF_ONE); calls < end;) {
-        unsigned int nr;
-        uint64_t a[5];
-
         if (pick(16) == 0) {
-            batch();
+            long rc;
+
+            calls += generate_batch(&rc);
             continue;
         }
-        generate(&nr, a);
         calls++;
-        good += hypercall(nr > 63 ? 63 : nr, a[0], a[1], a[2], a[3], a[4]) >= 0;
+        good += generate_call() >= 0;
         if (calls % 64 == 0) {
             hc_set_debugreg(7, 0x400);
             hc_fpu_taskswitch(0);
@@ -156,8 +105,8 @@ void test_main(void)
     unsigned int lives = (unsigned int)number("life=", 0), crashes = 0;
     struct domu *victim;
 
-    seed = number("seed=", rdtsc()) | 1;
-    printk("seed=%lu\n", seed);
+    random_seed();
+    seed = rng;
     wild = true;
     memcpy(secret, "neighbour", 9);
     victim = domu_create(neighbour);
@@ -200,7 +149,5 @@ void test_main(void)
     uint64_t after = free_pages_settled();
     printk("%lu pages before, %lu after\n", before, after);
     CHECK(after + 16 + lives / 8 >= before);
-    CHECK_RC(domu_unpause(victim), 0);
-    CHECK_EQ(domu_wait(victim), SHUTDOWN_poweroff);
-    CHECK_RC(domu_destroy(victim), 0);
+    CHECK_EQ(domu_finish(victim), SHUTDOWN_poweroff);
 }

@@ -1,36 +1,24 @@
 // SPDX-License-Identifier: MIT
-// Random hypercalls with nearly right arguments: see main.c. Its user sets rng, arena, rw, ro,
-// window, own and pool.
+// Random hypercalls with nearly right arguments: see main.c. Its user calls generate_setup(),
+// sets rng, and own unless it is wild.
 #ifndef GUEST_FUZZ_HYPERCALLS_GENERATE_H
 #define GUEST_FUZZ_HYPERCALLS_GENERATE_H
 
 #include "lib/domu.h"
+#include "lib/random.h"
 #include <xen/arch-x86/xen-mca.h>
 
 #define POOL    16
 #define TARGETS 16
 #define FRAMES  0x20000 // of the machine
 
-static uint64_t rng, pool[POOL];
+static uint64_t pool[POOL];
 // A domU that may crash itself: it also aims at frames and domains that are not its own, and calls
 // what only dom0 may.
 static bool wild;
 static uint64_t targets[TARGETS], peer;
 static uint64_t own[FRAMES / 64];      // a bitmap: what we had at the start
 static char *arena, *rw, *ro, *window; // rw: the two pages of the arena for the call in the making
-
-static uint64_t rnd(void)
-{
-    rng ^= rng << 13;
-    rng ^= rng >> 7;
-    rng ^= rng << 17;
-    return rng * 0x2545f4914f6cdd1d;
-}
-
-static uint64_t pick(uint64_t n)
-{
-    return (rnd() >> 33) % n;
-}
 
 static uint64_t pointer(void)
 {
@@ -327,6 +315,51 @@ static void generate(unsigned int *nr, uint64_t *a)
         *nr = plain[pick(ARRAY_SIZE(plain))];
         break;
     }
+}
+
+// A multicall of up to 8; how many. The answer is that of the whole.
+static unsigned int generate_batch(long *rc)
+{
+    static struct multicall_entry call[8];
+    unsigned int n = 1 + (unsigned int)pick(8);
+
+    for (unsigned int i = 0; i < n; i++) {
+        unsigned int nr;
+        uint64_t a[5];
+
+        rw = arena + 2 * PAGE_SIZE * i;
+        generate(&nr, a);
+        call[i].op = pick(30) ? nr : __HYPERVISOR_multicall;
+        for (unsigned int k = 0; k < 5; k++)
+            call[i].args[k] = a[k];
+    }
+    rw = arena + 14 * PAGE_SIZE;
+    *rc = hc_multicall(call, n);
+    return n;
+}
+
+static long generate_call(void)
+{
+    unsigned int nr;
+    uint64_t a[5];
+
+    generate(&nr, a);
+    return hypercall(nr > 63 ? 63 : nr, a[0], a[1], a[2], a[3], a[4]);
+}
+
+static void generate_setup(void)
+{
+    arena = page_alloc(); // sixteen pages and a hole
+    for (unsigned int i = 1; i < 16; i++)
+        page_alloc();
+    rw = arena + 14 * PAGE_SIZE;
+    REQUIRE(hc_update_va_mapping(page_alloc(), 0, UVMF_INVLPG) == 0);
+    ro = table_alloc();
+    window = page_alloc();
+    for (unsigned int i = 0; i < 7; i++)
+        page_alloc();
+    for (unsigned int i = 0; i < POOL; i++)
+        pool[i] = pfn_to_mfn(pfn_alloc_unmapped());
 }
 
 #endif

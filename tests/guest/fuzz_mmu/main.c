@@ -7,7 +7,7 @@
 // judge knows which operations succeeded, and looks at what the tables really hold: a successful
 // pin with a writable mapping in any live L1, or the reverse, is the failure. The seed is printed;
 // "seed=N" repeats it.
-#include "lib/guest.h"
+#include "lib/random.h"
 
 const char test_title[] = "random page-table updates keep the invariant";
 
@@ -16,19 +16,11 @@ const char test_title[] = "random page-table updates keep the invariant";
 #define FRAMES  10
 #define AREA    ((char *)0xffffc90000000000)
 
-static uint64_t rng, mfn[FRAMES];
+static uint64_t mfn[FRAMES];
 static uint64_t *view[FRAMES]; // read-only
 static uint64_t *window_l1, window_l1_mfn;
 static unsigned int pinned[FRAMES]; // the level
 static unsigned int good, broken;
-
-static uint64_t pick(uint64_t n)
-{
-    rng ^= rng << 13;
-    rng ^= rng >> 7;
-    rng ^= rng << 17;
-    return (rng * 0x2545f4914f6cdd1d >> 33) % n;
-}
 
 static char *slot_va(uint64_t slot)
 {
@@ -212,16 +204,10 @@ static void undo_all(void)
 
 void test_main(void)
 {
-    uint64_t end = system_time() + TIME_NS, seed = rdtsc() | 1;
-    const char *arg = (const char *)start_info->cmd_line;
+    uint64_t end = system_time() + TIME_NS;
     unsigned int steps;
 
-    for (; *arg; arg++)
-        if (str_starts(arg, "seed="))
-            for (seed = 0, arg += 5; *arg >= '0' && *arg <= '9'; arg++)
-                seed = seed * 10 + (uint64_t)(*arg - '0');
-    rng = seed;
-    printk("seed=%lu\n", seed);
+    random_seed();
     REQUIRE(map_page(kernel_l4(), AREA, 0));
     window_l1 = pfn_to_va(mfn_to_pfn(pte_mfn(*pte_of(kernel_l4(), AREA, 2))));
     window_l1_mfn = va_to_mfn(window_l1);

@@ -8,28 +8,15 @@
 // without the dangerous flags; the hypervisor lives. The seed is printed; "seed=N" repeats it.
 //
 // ALSO: xpti=1
-#include "lib/guest.h"
+#include "lib/random.h"
 
 const char test_title[] = "random returns to user mode come back";
 
 #define ROUNDS  6000
 #define TIME_NS 6000000000ul
 
-static uint64_t rng, *gdt, entries;
+static uint64_t *gdt, entries;
 static unsigned int by_vector[300];
-
-static uint64_t rnd(void)
-{
-    rng ^= rng << 13;
-    rng ^= rng >> 7;
-    rng ^= rng << 17;
-    return rng * 0x2545f4914f6cdd1d;
-}
-
-static uint64_t pick(uint64_t n)
-{
-    return (rnd() >> 33) % n;
-}
 
 static uint64_t selector(uint64_t usual)
 {
@@ -137,16 +124,10 @@ static void one_user(void)
 
 void test_main(void)
 {
-    uint64_t end = system_time() + TIME_NS, seed = rdtsc() | 1;
-    const char *arg = (const char *)start_info->cmd_line;
+    uint64_t end = system_time() + TIME_NS;
     unsigned int rounds;
 
-    for (; *arg; arg++)
-        if (str_starts(arg, "seed="))
-            for (seed = 0, arg += 5; *arg >= '0' && *arg <= '9'; arg++)
-                seed = seed * 10 + (uint64_t)(*arg - '0');
-    rng = seed;
-    printk("seed=%lu\n", seed);
+    random_seed();
     user_setup();
     gdt = page_alloc();
     REQUIRE(page_protect(gdt, PTE_RO) == 0);

@@ -84,7 +84,11 @@ long domu_pause(struct domu *d);
 int domu_wait(struct domu *d);
 // destroydomain until it is gone from the list; takes over its checks. The answer of the call.
 long domu_destroy(struct domu *d);
-int domu_run(void (*main)(void)); // all of this; the shutdown reason
+// Unpause, wait, destroy; it must be gone then. The shutdown reason.
+int domu_finish(struct domu *d);
+int domu_run(void (*main)(void)); // all of this
+// Two such lives, or more in one: the second must cost no frame that does not come back.
+void domu_lives(void (*life)(void));
 
 // ---- the steps -----------------------------------------------------------------------------
 

@@ -310,4 +310,21 @@ static inline uint64_t read_flags(void)
     return flags;
 }
 
+// The first word of a segment.
+static inline uint64_t at_fs(void)
+{
+    uint64_t v;
+
+    asm volatile("mov %%fs:0, %0" : "=r"(v));
+    return v;
+}
+
+static inline uint64_t at_gs(void)
+{
+    uint64_t v;
+
+    asm volatile("mov %%gs:0, %0" : "=r"(v));
+    return v;
+}
+
 #endif

@@ -1,19 +1,7 @@
 // SPDX-License-Identifier: MIT
 // PCI configuration space through ports 0xcf8/0xcfc, and QEMU's "edu" device.
 #include "lib/guest.h"
-
-static void outl(uint16_t port, uint32_t v)
-{
-    asm volatile("outl %0, %w1" : : "a"(v), "d"(port));
-}
-
-static uint32_t inl(uint16_t port)
-{
-    uint32_t v;
-
-    asm volatile("inl %w1, %0" : "=a"(v) : "d"(port));
-    return v;
-}
+#include "lib/port.h"
 
 uint32_t pci_read(unsigned int devfn, unsigned int reg)
 {

@@ -4,21 +4,9 @@
 // xen ABI: physdev.h, event_channel.h EVTCHNOP_bind_pirq. dom0 drives the clock by its ports; each
 // interrupt is one event; an edge interrupt needs no EOI but allows it.
 #include "lib/guest.h"
+#include "lib/port.h"
 
 const char test_title[] = "edge-triggered PIRQ of the CMOS clock";
-
-static void outb(uint16_t port, uint8_t v)
-{
-    asm volatile("outb %b0, %w1" : : "a"(v), "d"(port));
-}
-
-static uint8_t inb(uint16_t port)
-{
-    uint8_t v;
-
-    asm volatile("inb %w1, %b0" : "=a"(v) : "d"(port));
-    return v;
-}
 
 static uint8_t cmos_read(uint8_t reg)
 {

@@ -12,22 +12,6 @@ static uint64_t cell_a = 0xa1, cell_b = 0xb2, cell_c = 0xc3;
 
 USER_SNIPPET(user_gs, "mov %gs:0, %rax; mov %fs:0, %rbx; syscall");
 
-static uint64_t at_fs(void)
-{
-    uint64_t v;
-
-    asm volatile("mov %%fs:0, %0" : "=r"(v));
-    return v;
-}
-
-static uint64_t at_gs(void)
-{
-    uint64_t v;
-
-    asm volatile("mov %%gs:0, %0" : "=r"(v));
-    return v;
-}
-
 static void check_kernel(void)
 {
     CHECK_RC(hc_set_segment_base(SEGBASE_FS, (uint64_t)&cell_a), 0);

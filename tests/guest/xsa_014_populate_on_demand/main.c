@@ -29,8 +29,5 @@ void test_main(void)
     struct domu *d = domu_create(guest);
 
     CHECK(populate(d->id, XENMEMF_populate_on_demand) <= 1);
-    CHECK_RC(domu_unpause(d), 0);
-    CHECK_EQ(domu_wait(d), SHUTDOWN_poweroff);
-    CHECK_RC(domu_destroy(d), 0);
-    CHECK(REST_UNTIL(!domain_exists(d->id), SECOND));
+    CHECK_EQ(domu_finish(d), SHUTDOWN_poweroff);
 }

@@ -48,10 +48,5 @@ static void life(void)
 
 void test_main(void)
 {
-    uint64_t before;
-
-    life();
-    before = free_pages_settled();
-    life();
-    CHECK(free_pages_back(before));
+    domu_lives(life);
 }

@@ -42,7 +42,5 @@ void test_main(void)
             (struct xen_domctl_irq_permission){.pirq = 8, .allow_access = (uint8_t)allow};
         CHECK_RC(domctl(XEN_DOMCTL_irq_permission, d->id), 0);
     }
-    CHECK_RC(domu_unpause(d), 0);
-    CHECK_EQ(domu_wait(d), SHUTDOWN_poweroff);
-    CHECK_RC(domu_destroy(d), 0);
+    CHECK_EQ(domu_finish(d), SHUTDOWN_poweroff);
 }

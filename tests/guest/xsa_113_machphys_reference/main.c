@@ -41,18 +41,10 @@ static void life(void)
         m2p(spare, 1ul << 45, d->id);
     }
     CHECK_RC(m2p(spare, d->nr_pfns - 1, d->id), 0);
-    CHECK_RC(domu_unpause(d), 0);
-    CHECK_EQ(domu_wait(d), SHUTDOWN_poweroff);
-    CHECK_RC(domu_destroy(d), 0);
-    CHECK(!domain_exists(d->id));
+    CHECK_EQ(domu_finish(d), SHUTDOWN_poweroff);
 }
 
 void test_main(void)
 {
-    uint64_t before;
-
-    life();
-    before = free_pages_settled();
-    life();
-    CHECK(free_pages_back(before));
+    domu_lives(life);
 }

@@ -10,22 +10,6 @@ const char test_title[] = "segment bases across domain switches";
 
 static uint64_t mine;
 
-static uint64_t fs_word(void)
-{
-    uint64_t v;
-
-    asm volatile("mov %%fs:0, %0" : "=r"(v));
-    return v;
-}
-
-static uint64_t gs_word(void)
-{
-    uint64_t v;
-
-    asm volatile("mov %%gs:0, %0" : "=r"(v));
-    return v;
-}
-
 static void take_turns(unsigned int n)
 {
     uint64_t *words = page_alloc();
@@ -41,7 +25,7 @@ static void take_turns(unsigned int n)
             hc_sched_op(SCHEDOP_yield, NULL);
         else
             dom0_rest(0);
-        wrong += fs_word() != mine || gs_word() != ~mine;
+        wrong += at_fs() != mine || at_gs() != ~mine;
     }
     CHECK_EQ(wrong, 0);
 }
@@ -67,5 +51,5 @@ void test_main(void)
         CHECK_EQ(domu_wait(d[i]), SHUTDOWN_poweroff);
         CHECK_RC(domu_destroy(d[i]), 0);
     }
-    CHECK_EQ(fs_word(), mine);
+    CHECK_EQ(at_fs(), mine);
 }

@@ -27,18 +27,10 @@ static void life(void)
         set_xen_guest_handle(r.frame_list, i % 13 ? frames : (xen_pfn_t *)0x10);
         hc_memory_op(XENMEM_acquire_resource, &r);
     }
-    CHECK_RC(domu_unpause(d), 0);
-    CHECK_EQ(domu_wait(d), SHUTDOWN_poweroff);
-    CHECK_RC(domu_destroy(d), 0);
-    CHECK(!domain_exists(d->id));
+    CHECK_EQ(domu_finish(d), SHUTDOWN_poweroff);
 }
 
 void test_main(void)
 {
-    uint64_t before;
-
-    life();
-    before = free_pages_settled();
-    life();
-    CHECK(free_pages_back(before));
+    domu_lives(life);
 }
