@@ -88,6 +88,23 @@ static void ping(void)
     tell_dom0();
 }
 
+// Sets timers 100 to 355 us ahead; how late after its time each one's upcall is done.
+static void setter(void)
+{
+    evtchn_port_t port;
+
+    CHECK_RC(bind_virq(VIRQ_TIMER, 0, &port), 0);
+    port_unmask(port);
+    for (unsigned int i = 0; i < ROUNDS; i++) {
+        uint64_t when = system_time() + 100000 + i * 7919 % 256 * 1000;
+
+        CHECK_RC(hc_set_timer_op(when), 0);
+        wait_events(port, i + 1);
+        stamp[i] = system_time() - when;
+    }
+    tell_dom0();
+}
+
 static void hog(void)
 {
     asm volatile("1: .rept %c0; nop; .endr; incq units; jmp 1b" : : "i"(HOG_NOPS) : "memory");
@@ -249,6 +266,25 @@ static void measure_events(const char *suffix, int cpu_ping, int cpu_pong, bool 
         end(h);
 }
 
+// One that came too early would be a very large number.
+static void measure_timers(const char *suffix, bool beside_hog)
+{
+    struct domu *d = start(setter, 0), *h = NULL;
+
+    if (beside_hog)
+        go(h = start(hog, 0));
+    go(d);
+    await(d);
+    domu_fetch(d, &stamp);
+    sort(stamp, ROUNDS);
+    figure("timer_p50", suffix, stamp[ROUNDS / 2]);
+    figure("timer_p99", suffix, stamp[ROUNDS * 99 / 100]);
+    figure("timer_max", suffix, stamp[ROUNDS - 1]);
+    end(d);
+    if (h)
+        end(h);
+}
+
 static uint64_t units_of(struct domu *d)
 {
     uint64_t n;
@@ -379,6 +415,8 @@ void test_main(void)
         measure_switch();
         measure_events("", 0, 0, false);
         measure_events("_hog", 0, 0, true);
+        measure_timers("", false);
+        measure_timers("_hog", true);
         if (shares) {
             measure_shares();
             measure_hogs("lost_8_1cpu", HOGS);

@@ -132,35 +132,19 @@ static void check_params(struct domu *d)
     CHECK_RC(vcpu_times(d, UINT32_MAX, &v), -EINVAL);
 }
 
-// Percent that a gets of what both get.
-static long share(struct domu *a, struct domu *b, uint64_t ns)
-{
-    uint64_t a0 = ran(a->id), b0 = ran(b->id);
-
-    rest(ns);
-    uint64_t a1 = ran(a->id) - a0, b1 = ran(b->id) - b0;
-    long result = (long)(a1 * 100 / (a1 + b1 + 1));
-    printk("domain %u gets %ld%% of both\n", a->id, result);
-    return result;
-}
-
 // a has two vCPUs on the CPU, b has one: weights are of domains.
 static void check_shares(struct domu *a, struct domu *b)
 {
     struct wirt_sched_vcpu v;
     unsigned int warped = 0;
-    long got;
 
     rest(SECOND / 5);
-    got = share(a, b, SECOND);
-    CHECK(got >= 25 && got <= 75);
+    CHECK(SOON_WITHIN(share(a, b, SECOND), 25, 75));
     CHECK_RC(put(b, (struct wirt_sched_bvt){.mcu_advance = 80}), 0); // 8 to 1
-    got = share(a, b, SECOND);
-    CHECK(got >= 65);
+    CHECK(SOON_WITHIN(share(a, b, SECOND), 65, 100));
     // Under warp b comes first, but a warp is borrowed: in the long run nothing changes.
     CHECK_RC(put(b, (struct wirt_sched_bvt){80, 1, 20000, 0, 0}), 0);
-    got = share(a, b, SECOND);
-    CHECK(got >= 60);
+    CHECK(SOON_WITHIN(share(a, b, SECOND), 60, 100));
     CHECK_RC(vcpu_times(b, 0, &v), 0);
     CHECK(v.warped && v.evt_ns == v.avt_ns - 20000000);
     // After a millisecond under warp it does without for a second.
@@ -183,8 +167,7 @@ static void check_newcomer(struct domu *old)
     CHECK_RC(hard_affinity(d->id, 0, 0x8), 0);
     CHECK_RC(domu_unpause(d), 0);
     rest(SECOND / 10);
-    long got = share(old, d, SECOND);
-    CHECK(got >= 4 && got <= 96);
+    CHECK(SOON_WITHIN(share(old, d, SECOND), 4, 96));
     CHECK_RC(domu_destroy(d), 0);
 }
 

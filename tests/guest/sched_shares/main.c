@@ -27,28 +27,6 @@ static long percent(struct domu *d, uint64_t ns)
     return result;
 }
 
-// Percent that a gets of what both get.
-static long share(struct domu *a, struct domu *b, uint64_t ns)
-{
-    uint64_t a0 = ran(a->id), b0 = ran(b->id);
-
-    rest(ns);
-    uint64_t a1 = ran(a->id) - a0, b1 = ran(b->id) - b0;
-    long result = (long)(a1 * 100 / (a1 + b1 + 1));
-    printk("domain %u gets %lu%% of both: %lu and %lu ms\n", a->id, (unsigned long)result,
-           a1 / 1000000, b1 / 1000000);
-    return result;
-}
-
-// A host that stops the machine for a moment spoils a measurement: some more are made.
-#define SOON_WITHIN(measure, low, high)                                   \
-    ({                                                                    \
-        long got_ = measure;                                              \
-        for (int i_ = 0; i_ < 5 && (got_ < (low) || got_ > (high)); i_++) \
-            got_ = measure;                                               \
-        got_ >= (low) && got_ <= (high);                                  \
-    })
-
 static void check_caps(struct domu *d, unsigned int cpus)
 {
     CHECK_RC(put(d, 0, 30), 0);
