@@ -27,51 +27,53 @@ void domctl_hold_still(struct domain *d)
 
 // --- life ---
 
-static long refuse(const struct xen_domctl *op, const char *what, u64 value, u64 limit, long rc)
+long domctl_refuse(u32 domain, const char *what, u64 value, u64 from, u64 to, long rc)
 {
-    printk(LOG_WARN, "domain %u is not created: %s 0x%lx, at most 0x%lx", op->domain, what, value,
-           limit);
+    printk(LOG_WARN, "domain %u: %s %lu is not in %lu to %lu (error %ld)", domain, what, value,
+           from, to, rc);
     return rc;
 }
 
-static long check_grants(const struct xen_domctl *op)
+static long check_grants(u32 id, const struct xen_domctl_createdomain *c)
 {
-    const struct xen_domctl_createdomain *c = &op->u.createdomain;
-    u32 version = XEN_DOMCTL_GRANT_version(c->grant_opts);
-    if (c->grant_opts != version || version < 1 || version > options.gnttab_max_version)
-        return refuse(op, "grant options", c->grant_opts, options.gnttab_max_version, -EINVAL);
-    if (c->max_grant_frames == 0 || c->max_grant_frames > (s64)options.gnttab_max_frames)
-        return refuse(op, "grant frames", (u32)c->max_grant_frames, options.gnttab_max_frames,
-                      -EINVAL);
-    if (c->max_maptrack_frames > (s64)options.gnttab_max_maptrack_frames)
-        return refuse(op, "maptrack frames", (u32)c->max_maptrack_frames,
-                      options.gnttab_max_maptrack_frames, -EINVAL);
+    u32 version = XEN_DOMCTL_GRANT_version(c->grant_opts), most = options.gnttab_max_version;
+    if (c->grant_opts != version || version < 1 || version > most)
+        return domctl_refuse(id, "grant version", c->grant_opts, 1, most, -EINVAL);
+    most = options.gnttab_max_frames;
+    if (c->max_grant_frames == 0 || c->max_grant_frames > (s64)most)
+        return domctl_refuse(id, "number of grant frames", (u32)c->max_grant_frames, 1, most,
+                             -EINVAL);
+    most = options.gnttab_max_maptrack_frames;
+    if (c->max_maptrack_frames > (s64)most)
+        return domctl_refuse(id, "number of maptrack frames", (u32)c->max_maptrack_frames, 0, most,
+                             -EINVAL);
     return 0;
 }
 
-static long check_config(const struct xen_domctl *op)
+static long check_config(u32 id, const struct xen_domctl_createdomain *c)
 {
-    const struct xen_domctl_createdomain *c = &op->u.createdomain;
+    u32 emulated = c->arch.emulation_flags;
     if (c->flags & XEN_DOMCTL_CDF_hvm) {
-        printk(LOG_WARN, "domain %u is not created: HVM guests are not supported", op->domain);
+        printk(LOG_WARN, "domain %u is not created: HVM guests are not supported (error %d)", id,
+               -EINVAL);
         return -EINVAL;
     }
     if (c->flags & ~(u32)CDF_KNOWN)
-        return refuse(op, "flags", c->flags, CDF_KNOWN, -EINVAL);
-    if (c->iommu_opts || c->vmtrace_size)
-        return refuse(op, "IOMMU options or trace size", c->iommu_opts | c->vmtrace_size, 0,
-                      -EINVAL);
-    if (c->max_vcpus == 0)
-        return refuse(op, "vCPUs", 0, VCPUS_MAX, -EINVAL);
-    if (c->max_vcpus > VCPUS_MAX)
-        return refuse(op, "vCPUs", c->max_vcpus, VCPUS_MAX, -EINVAL);
-    if (c->arch.emulation_flags & ~(u32)XEN_X86_EMU_ALL & ~XEN_X86_EMU_PIT)
-        return refuse(op, "emulated devices", c->arch.emulation_flags, 0, -EINVAL);
-    if (c->arch.emulation_flags)
-        return refuse(op, "emulated devices", c->arch.emulation_flags, 0, -EOPNOTSUPP);
+        return domctl_refuse(id, "flags word", c->flags, 0, CDF_KNOWN, -EINVAL);
+    if (c->iommu_opts)
+        return domctl_refuse(id, "IOMMU options word", c->iommu_opts, 0, 0, -EINVAL);
+    if (c->vmtrace_size)
+        return domctl_refuse(id, "trace size", c->vmtrace_size, 0, 0, -EINVAL);
+    if (c->max_vcpus == 0 || c->max_vcpus > VCPUS_MAX)
+        return domctl_refuse(id, "number of vCPUs", c->max_vcpus, 1, VCPUS_MAX, -EINVAL);
+    if (emulated)
+        return domctl_refuse(id, "emulated devices word", emulated, 0, 0,
+                             emulated & ~(u32)XEN_X86_EMU_ALL & ~XEN_X86_EMU_PIT ? -EINVAL
+                                                                                 : -EOPNOTSUPP);
     if (c->arch.misc_flags & ~XEN_X86_MSR_RELAXED)
-        return refuse(op, "architecture flags", c->arch.misc_flags, XEN_X86_MSR_RELAXED, -EINVAL);
-    return check_grants(op);
+        return domctl_refuse(id, "architecture flags word", c->arch.misc_flags, 0,
+                             XEN_X86_MSR_RELAXED, -EINVAL);
+    return check_grants(id, c);
 }
 
 // xen ABI: domctl.h, "< 0 means use the default maximum value in the hypervisor".
@@ -94,7 +96,7 @@ static long create(struct vcpu *cur, struct domain *none, struct xen_domctl *op)
         .maptrack_frames = limit_or(a->max_maptrack_frames, options.gnttab_max_maptrack_frames),
     };
     struct domain *d;
-    long rc = check_config(op);
+    long rc = check_config(op->domain, a);
     if (rc)
         return rc;
     if (__atomic_exchange_n(&under_way, true, __ATOMIC_ACQUIRE))
@@ -105,9 +107,9 @@ static long create(struct vcpu *cur, struct domain *none, struct xen_domctl *op)
     __atomic_store_n(&under_way, false, __ATOMIC_RELEASE);
     if (rc == 0)
         op->domain = d->id.v;
-    else if (rc == -ENOMEM)
-        printk(LOG_WARN, "domain %u is not created: memory is out, %lu KiB free", op->domain,
-               frames_free_count() * 4);
+    else
+        printk(LOG_WARN, "domain %u is not created: CPU pool %u, %lu KiB free (error %ld)",
+               op->domain, a->cpupool_id, frames_free_count() * 4, rc);
     return rc;
 }
 
@@ -246,16 +248,19 @@ static long settscinfo(struct vcpu *cur, struct domain *d, struct xen_domctl *op
 {
     u32 mode = op->u.tsc_info.tsc_mode;
     if (mode > TSC_MODE_NATIVE)
-        return -EINVAL;
-    if (mode != TSC_MODE_DEFAULT && mode != TSC_MODE_NATIVE)
-        return -EOPNOTSUPP; // reading the TSC is not emulated
+        return domctl_refuse(d->id.v, "TSC mode", mode, 0, TSC_MODE_NATIVE, -EINVAL);
+    if (mode != TSC_MODE_DEFAULT && mode != TSC_MODE_NATIVE) // reading the TSC is not emulated
+        return domctl_refuse(d->id.v, "TSC mode", mode, TSC_MODE_DEFAULT, TSC_MODE_DEFAULT,
+                             -EOPNOTSUPP);
     d->tsc_mode = (u8)mode;
     return 0;
 }
 
 static long set_address_size(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 {
-    return op->u.address_size.size == 64 ? 0 : -EINVAL; // 32-bit guests come later
+    u32 size = op->u.address_size.size;
+    // 32-bit guests come later.
+    return size == 64 ? 0 : domctl_refuse(d->id.v, "address size", size, 64, 64, -EINVAL);
 }
 
 static long get_address_size(struct vcpu *cur, struct domain *d, struct xen_domctl *op)

@@ -46,6 +46,8 @@ hc_domctl_handler domctl_max_mem, domctl_getpageframeinfo3, domctl_hypercall_ini
 
 // What XEN_DOMCTL_getdomaininfo tells; also for sysctl's list.
 void domain_info(struct domain *d, struct xen_domctl_getdomaininfo *info);
+// Tells the console why dom0 is refused, and returns the errno.
+long domctl_refuse(u32 domain, const char *what, u64 value, u64 from, u64 to, long rc);
 // Keeps a domain other than the caller's off all CPUs until domain_unpause.
 void domctl_hold_still(struct domain *d);
 

@@ -6,6 +6,7 @@
 #include "io/mmio.h"
 #include "io/pirq.h"
 #include "io/ports.h"
+#include "lib/printk.h"
 #include "mm/frame.h"
 #include "pv/mmu.h"
 
@@ -77,6 +78,13 @@ static long grant_range(struct domain *d, struct ranges *set, u64 first, u64 n, 
     return rc;
 }
 
+static long not_ours(const struct domain *d, const char *what, u64 first, u64 last)
+{
+    printk(LOG_WARN, "domain %u: %s %lx to %lx are not to be given away (error %d)", d->id.v, what,
+           first, last, -EPERM);
+    return -EPERM;
+}
+
 // Frames that are RAM are nobody's to give.
 long domctl_iomem_permission(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 {
@@ -86,7 +94,7 @@ long domctl_iomem_permission(struct vcpu *cur, struct domain *d, struct xen_domc
         return -EINVAL;
     if (!mmio_permitted(cur->dom, MFN(a->first_mfn), true) ||
         !mmio_permitted(cur->dom, MFN(last), true))
-        return -EPERM;
+        return not_ours(d, "frames", a->first_mfn, last);
     return grant_range(d, &d->io_frames, a->first_mfn, a->nr_mfns, a->allow_access);
 }
 
@@ -97,7 +105,7 @@ long domctl_ioport_permission(struct vcpu *cur, struct domain *d, struct xen_dom
     if (a->nr_ports == 0 || a->first_port >= PORTS || a->nr_ports > PORTS - a->first_port)
         return -EINVAL;
     if (!ports_permitted((u16)a->first_port, a->nr_ports))
-        return -EPERM;
+        return not_ours(d, "ports", a->first_port, a->first_port + a->nr_ports - 1);
     return grant_range(d, &d->io_ports, a->first_port, a->nr_ports, a->allow_access);
 }
 
@@ -107,7 +115,7 @@ long domctl_irq_permission(struct vcpu *cur, struct domain *d, struct xen_domctl
     if (a->pirq >= EVTCHN_PIRQ_END)
         return -EINVAL;
     if (!pirq_is_mapped(cur->dom, a->pirq))
-        return -EPERM;
+        return not_ours(d, "interrupts", a->pirq, a->pirq);
     return grant_range(d, &d->io_irqs, a->pirq, 1, a->allow_access);
 }
 

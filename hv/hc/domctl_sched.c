@@ -3,7 +3,6 @@
 // (abi/wirt.h). Refusals name the range on the console.
 #include "abi/wirt.h"
 #include "hc/domctl.h"
-#include "lib/printk.h"
 #include "sched/cap.h"
 #include "sched/pool.h"
 #include "sched/sched.h"
@@ -13,19 +12,13 @@ STATIC_ASSERT(sizeof(struct wirt_sched_vcpu) <= sizeof(((struct xen_domctl *)0)-
 
 enum { NS_PER_US = 1000, MCU_UNIT = WIRT_MCU_ADVANCE_DEFAULT };
 
-static long refuse(const struct domain *d, const char *what, u64 value, u64 from, u64 to)
-{
-    printk(LOG_WARN, "domain %u: %s %lu is not in %lu to %lu", d->id.v, what, value, from, to);
-    return -EINVAL;
-}
-
 // Credit's and Credit2's parameters are the same, but for Credit's way not to change the cap.
 static long put_share(struct domain *d, const struct xen_domctl_sched_credit2 *p, bool credit)
 {
     u32 most = d->vcpu_count * 100;
     bool keep = credit && p->cap == UINT16_MAX;
     if (!keep && p->cap > most)
-        return refuse(d, "cap", p->cap, 0, most);
+        return domctl_refuse(d->id.v, "cap", p->cap, 0, most, -EINVAL);
     if (p->weight) {
         WRITE_ONCE(d->share.weight, p->weight);
         WRITE_ONCE(d->share.advance, (u32)ADVANCE_MAX / p->weight);
@@ -40,12 +33,13 @@ static long put_bvt(struct domain *d, const struct wirt_sched_bvt *p)
     struct sched_share *s = &d->share;
     const u64 times[] = {p->warp_us, p->warp_limit_us, p->unwarp_us};
     if (p->mcu_advance < 1 || p->mcu_advance > WIRT_MCU_ADVANCE_MAX)
-        return refuse(d, "mcu advance", p->mcu_advance, 1, WIRT_MCU_ADVANCE_MAX);
+        return domctl_refuse(d->id.v, "mcu advance", p->mcu_advance, 1, WIRT_MCU_ADVANCE_MAX,
+                             -EINVAL);
     if (p->warpback > 1)
-        return refuse(d, "warpback", p->warpback, 0, 1);
+        return domctl_refuse(d->id.v, "warpback", p->warpback, 0, 1, -EINVAL);
     for (u32 i = 0; i < ARRAY_SIZE(times); i++)
         if (times[i] > WIRT_WARP_MAX_US)
-            return refuse(d, "warp time", times[i], 0, WIRT_WARP_MAX_US);
+            return domctl_refuse(d->id.v, "warp time", times[i], 0, WIRT_WARP_MAX_US, -EINVAL);
     WRITE_ONCE(s->advance, (p->mcu_advance << ADVANCE_SHIFT) / MCU_UNIT);
     WRITE_ONCE(s->weight, WIRT_MCU_ADVANCE_MAX / p->mcu_advance);
     WRITE_ONCE(s->warp, p->warp_us * NS_PER_US);
@@ -109,7 +103,7 @@ long domctl_scheduler_op(struct vcpu *cur, struct domain *d, struct xen_domctl *
     if (a->sched_id == WIRT_SCHEDULER_BVT)
         return bvt_op(d, a->cmd, WIRT_SCHED_ARGUMENT(op));
     if (a->sched_id != policy->id || !policy->shares)
-        return -EINVAL;
+        return domctl_refuse(d->id.v, "scheduler", a->sched_id, policy->id, policy->id, -EINVAL);
     switch (a->cmd) {
     case XEN_DOMCTL_SCHEDOP_getinfo:
         a->u.credit2 = (struct xen_domctl_sched_credit2){.weight = (u16)d->share.weight,

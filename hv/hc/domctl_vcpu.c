@@ -15,11 +15,12 @@ long domctl_max_vcpus(struct vcpu *cur, struct domain *d, struct xen_domctl *op)
 {
     u32 max = op->u.max_vcpus.max;
     if (max != d->vcpu_count)
-        return -EINVAL;
+        return domctl_refuse(d->id.v, "number of vCPUs", max, d->vcpu_count, d->vcpu_count,
+                             -EINVAL);
     for (u32 i = 0; i < max; i++)
         if (!d->vcpu[i] && !vcpu_create(d, i)) {
-            printk(LOG_WARN, "domain %u: no memory for vCPU %u of %u, %lu KiB free", d->id.v, i,
-                   max, frames_free_count() * 4);
+            printk(LOG_WARN, "domain %u: no memory for vCPU %u of %u, %lu KiB free (error %d)",
+                   d->id.v, i, max, frames_free_count() * 4, -ENOMEM);
             return -ENOMEM;
         }
     return 0;
@@ -57,6 +58,9 @@ long domctl_setvcpucontext(struct vcpu *cur, struct domain *d, struct xen_domctl
         domctl_hold_still(d);
         rc = set_context(d, v, c);
         domain_unpause(d);
+        if (rc)
+            printk(LOG_WARN, "domain %u: context of vCPU %u: rip %lx, cr3 %lx (error %ld)", d->id.v,
+                   a->vcpu, c->user_regs.rip, c->ctrlreg[3], rc);
     }
     heap_free(c);
     return rc;
@@ -254,6 +258,9 @@ long domctl_setvcpuaffinity(struct vcpu *cur, struct domain *d, struct xen_domct
         rc = bitmap_copy_in(&soft, &a->cpumap_soft);
     if (rc == 0)
         rc = sched_set_affinity(v, &hard, &soft);
+    if (rc)
+        printk(LOG_WARN, "domain %u: affinity %lx of vCPU %u, its CPU pool %u has %lx (error %ld)",
+               d->id.v, hard.w[0], a->vcpu, d->pool->id, d->pool->cpus.w[0], rc);
     hard = cpumask_and(&hard, &d->pool->cpus);
     soft = cpumask_and(&soft, &hard);
     return rc ? rc : write_affinity(a, &hard, &soft);

@@ -7,6 +7,7 @@
 #include "dom/claim.h"
 #include "dom/grant.h"
 #include "hc/continue.h"
+#include "hc/domctl.h"
 #include "hc/table.h"
 #include "lib/printk.h"
 #include "mm/frame.h"
@@ -14,6 +15,7 @@
 #include "mm/map.h"
 #include "pv/mmu.h"
 
+enum { MAP_MAX = PAGE_SIZE / sizeof(struct e820_entry) };
 STATIC_ASSERT(sizeof(struct e820_entry) == 20); // the layout of XENMEM_memory_map's buffer
 
 enum { M2P_CHUNK_SHIFT = 21 }; // the table consists of 2 MiB pages
@@ -77,9 +79,11 @@ static long claim_pages(struct vcpu *cur, void *arg)
     if (rc)
         return rc;
     rc = claim_set(d, a->nr_extents, memory_reserved(d));
-    if (rc == -ENOMEM)
-        printk(LOG_WARN, "domain %u: %lu KiB asked for, %lu KiB free", d->id.v, a->nr_extents * 4,
-               frames_free_count() * 4);
+    if (rc)
+        printk(LOG_WARN,
+               "domain %u: %lu KiB asked for, %lu KiB free, has %lu of at most %lu (error %d)",
+               d->id.v, a->nr_extents * 4, frames_free_count() * 4, memory_reserved(d) * 4,
+               d->frames_max * 4, rc);
     domain_put(d);
     return rc;
 }
@@ -113,8 +117,8 @@ static long set_memory_map(struct vcpu *cur, void *arg)
     const struct xen_foreign_memory_map *a = arg;
     u32 n = a->map.nr_entries;
     struct domain *d;
-    if (n > PAGE_SIZE / sizeof(struct e820_entry))
-        return -EINVAL;
+    if (n > MAP_MAX)
+        return domctl_refuse(a->domid, "number of memory ranges", n, 0, MAP_MAX, -EINVAL);
     int rc = hc_target(cur, a->domid, &d);
     if (rc)
         return rc;

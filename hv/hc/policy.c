@@ -4,6 +4,7 @@
 #include "cpu/cpu.h"
 #include "hc/domctl.h"
 #include "hc/sysctl.h"
+#include "lib/printk.h"
 #include "mm/heap.h"
 
 static long leaves_out(const struct cpu_policy *p, guest_ptr list, u32 *count)
@@ -174,6 +175,9 @@ long domctl_set_cpu_policy(struct vcpu *cur, struct domain *d, struct xen_domctl
     if (rc == 0) {
         cpu_policy_settle(p, d->privileged);
         *d->policy = *p;
+    } else {
+        printk(LOG_WARN, "domain %u: CPU policy is refused at leaf %x, %x or MSR %x (error %ld)",
+               d->id.v, a->err_leaf, a->err_subleaf, a->err_msr, rc);
     }
     heap_free(p);
     return rc;

@@ -5,6 +5,7 @@
 // The tools know BVT as Credit2, whose knobs (weight, cap, rate limit) it has
 // (docs/scheduling.md). CPUs have two idle states, C0 and C1 (hlt), and one speed.
 #include "cpu/time.h"
+#include "lib/printk.h"
 #include "hc/bitmap.h"
 #include "hc/sysctl.h"
 #include "sched/pool.h"
@@ -45,9 +46,8 @@ static long cpupool_move(struct vcpu *cur, const struct xen_sysctl_cpupool_op *a
     return rc;
 }
 
-long sysctl_cpupool_op(struct vcpu *cur, void *arg)
+static long cpupool_op(struct vcpu *cur, struct xen_sysctl_cpupool_op *a)
 {
-    struct xen_sysctl_cpupool_op *a = arg;
     struct cpumask free;
     switch (a->op) {
     case XEN_SYSCTL_CPUPOOL_OP_CREATE:
@@ -68,6 +68,24 @@ long sysctl_cpupool_op(struct vcpu *cur, void *arg)
     default:
         return -ENOSYS;
     }
+}
+
+// The tools find out which pools there are by asking for the next until there is none.
+long sysctl_cpupool_op(struct vcpu *cur, void *arg)
+{
+    struct xen_sysctl_cpupool_op *a = arg;
+    struct sched_pool p;
+    long rc = cpupool_op(cur, a);
+    if (rc == 0 || a->op == XEN_SYSCTL_CPUPOOL_OP_INFO)
+        return rc;
+    if (!pool_info(a->cpupool_id, &p) || p.id != a->cpupool_id)
+        p = (struct sched_pool){0};
+    printk(LOG_WARN,
+           "CPU pool %d: no operation %u with domain %u, CPU %d, scheduler %u: "
+           "it has CPUs %lx, %u domains (error %ld)",
+           (int)a->cpupool_id, a->op, a->domid, (int)a->cpu, a->sched_id, p.cpus.w[0], p.domains,
+           rc);
+    return rc;
 }
 
 // --- the scheduler's own parameters ---

@@ -43,14 +43,29 @@ check_kernel_is_cut() {
 check_kernel_is_missing() { refused 'No such file' 'kernel = "/nowhere"'; }
 check_too_much_memory() {
     refused 'memory' 'memory = 1000000'
-    told 'domain [0-9]*: 102[0-9]* KiB asked for, [0-9]* KiB free'
+    told 'domain [0-9]*: 102[0-9]* KiB asked for, [0-9]* KiB free, has 0 of at most 102[0-9]* (error -12)'
 }
 
 check_too_little_memory() { refused 'error' 'memory = 4'; }
 check_too_many_vcpus() {
     refused 'error' 'vcpus = 10000' # by xl itself
     refused 'error' 'vcpus = 200'
-    told 'domain [0-9]* is not created: vCPUs 0xc8, at most 0x80'
+    told 'domain [0-9]*: number of vCPUs 200 is not in 1 to 128 (error -22)'
+}
+
+# A machine with one CPU has none to be placed on but that.
+check_cpu_is_missing() {
+    refused 'error' 'cpus = "5"'
+    xl vcpu-pin --force good 0 5 || true # xl looks for itself
+    xl cpupool-cpu-remove Pool-0 0 || true # says nothing by its status
+    told 'CPU pool 0: no operation [0-9]* with domain [0-9]*, CPU 0, .* it has CPUs 1, [0-9]* domains (error -16)'
+}
+
+# What Xen has and Wirt has not.
+check_tsc_is_emulated() {
+    [ "$(cat /sys/hypervisor/version/extra)" = .wirt ] || skip 'Xen can do that'
+    refused 'error' 'tsc_mode = "always_emulate"'
+    told 'domain [0-9]*: TSC mode 1 is not in 0 to 0 (error -95)'
 }
 
 check_disk_is_missing() { refused 'No such file' "disk = [ 'phy:/dev/nowhere,xvda,w' ]"; }
