@@ -14,9 +14,10 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 class Dom0(Machine):
     """`commands` is a bash script. Its first line runs when the tools are up. The image variant
-    `second_disk` is /dev/vdb."""
+    `second_disk` is /dev/vdb, and second.img boots a guest with its kernel; `small` are the kernel and initramfs
+    of a guest that wants little memory."""
 
-    def __init__(self, lab, commands, *, variant="tools", guest="guest", second_disk=None, cpus=1, mem=3072, kernel_args="",
+    def __init__(self, lab, commands, *, variant="tools", guest="guest", second_disk=None, small=False, cpus=1, mem=3072, kernel_args="",
                  hv_args="dom0_mem=1024M", devices=(), **machine):
         image = lab.image(variant)
         self.share = lab.log_path()[:-len(".log")] + ".lab"
@@ -28,6 +29,11 @@ class Dom0(Machine):
                          kernel_args=f"quiet {kernel_args} -- exec lab", hv_args=hv_args,
                          devices=(*options, *devices), **machine)
         self._fill(lab, commands, guest)
+        if second_disk:
+            shutil.copy(lab.busybox(second_disk, "guest"), self.share + "/second.img")
+        if small:
+            shutil.copy(lab.image("small") + "/vmlinux", self.share)
+            subprocess.run([lab.top + "/images/mksmall", "initrd", self.share + "/small.cpio"], check=True)
 
     def _fill(self, lab, commands, guest):
         shutil.rmtree(self.share, ignore_errors=True)
