@@ -17,8 +17,8 @@ class Dom0(Machine):
     `second_disk` is /dev/vdb, and second.img boots a guest with its kernel; `small` are the kernel and initramfs
     of a guest that wants little memory."""
 
-    def __init__(self, lab, commands, *, variant="tools", guest="guest", second_disk=None, small=False, cpus=1, mem=3072, kernel_args="",
-                 hv_args="dom0_mem=1024M", devices=(), **machine):
+    def __init__(self, lab, commands, *, variant="tools", guest="guest", second_disk=None, small=False, cpus=1, mem=3072,
+                 kernel_args="", hv_args="dom0_mem=1024M", devices=(), **machine):
         image = lab.image(variant)
         self.share = lab.log_path()[:-len(".log")] + ".lab"
         disks = [image] + ([lab.image(second_disk)] if second_disk else [])

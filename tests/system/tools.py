@@ -57,7 +57,7 @@ TESTS = [
     _group("boot", second_disk="guest"),
     _group("bad", named=False, limit=600),
     _group("conform", named=False),
-    _group("driver", second_disk="tools"),
+    _group("driver", named=False, second_disk="tools"),
     _group("sizes", small=True, mem=11264),
     _group("libvirt", named=False, variant="libvirt"),
     _group("lives", limit=2400),
