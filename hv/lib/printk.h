@@ -15,8 +15,8 @@ enum log_level {
     LOG_GUEST, // written for a guest's sake; rate-limited (guest_loglvl=)
 };
 
-// Prints one whole line; the newline is added. Formats: %d %i %u %x %X %p %s %c %% with width, 0,
-// -, precision for %s, and h/hh/l/ll/z lengths.
+// Prints one whole line; the newline is added. Formats: %d %u %x %p %s %c %% with width, 0,
+// precision for %s, and the lengths l and z.
 void printk(enum log_level level, const char *fmt, ...) PRINTF(2, 3);
 void vprintk(enum log_level level, const char *fmt, va_list ap);
 
