@@ -5,6 +5,7 @@
 #include "hc/table.h"
 #include "dom/domain.h"
 #include "dom/evtchn.h"
+#include "lib/printk.h"
 
 static long bind_interdomain(struct vcpu *cur, void *arg)
 {
@@ -101,6 +102,9 @@ static long alloc_unbound(struct vcpu *cur, void *arg)
     ret = evtchn_alloc_unbound(d, remote, &port);
     if (!ret)
         a->port = port.v;
+    else if (d != cur->dom)
+        printk(LOG_WARN, "domain %u gets no port for domain %u: the highest is %u (error %ld)",
+               d->id.v, remote.v, MIN(d->ev.port_max, d->ev.ops->port_end - 1), ret);
     domain_put(d);
     return ret;
 }

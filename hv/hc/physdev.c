@@ -8,6 +8,7 @@
 #include "hc/table.h"
 #include "io/ioapic.h"
 #include "io/pirq.h"
+#include "lib/printk.h"
 
 enum { IOPL_MAX = 3, PORTS = 65536 };
 
@@ -90,6 +91,8 @@ static long map_pirq(struct vcpu *cur, void *arg)
     if (!d)
         return -ESRCH;
     long ret = map_for(d, a);
+    if (ret && d != cur->dom)
+        printk(LOG_WARN, "domain %u gets no interrupt %d (error %ld)", d->id.v, a->index, ret);
     domain_put(d);
     return ret;
 }

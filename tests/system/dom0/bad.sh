@@ -53,6 +53,17 @@ check_too_many_vcpus() {
     told 'domain [0-9]*: number of vCPUs 200 is not in 1 to 128 (error -22)'
 }
 
+# A guest needs one for the store and one for its console.
+check_too_few_ports() {
+    refused 'error' 'max_event_channels = 1'
+    told 'domain [0-9]* gets no port for domain 0: the highest is 1 (error -28)'
+}
+
+check_too_high_an_interrupt() {
+    refused 'error' 'irqs = [ 99 ]'
+    told 'domain [0-9]* gets no interrupt 99 (error -22)'
+}
+
 # A machine with one CPU has none to be placed on but that.
 check_cpu_is_missing() {
     refused 'error' 'cpus = "5"'
