@@ -5,6 +5,7 @@
 #ifndef WIRT_CPU_PERCPU_H
 #define WIRT_CPU_PERCPU_H
 
+#include "cpu/perfc.h"
 #include "cpu/regs.h"
 #include "mm/layout.h"
 
@@ -55,6 +56,7 @@ struct cpu {
     const struct domain *last_domain; // [a] whose vCPU ran here last; only compared
     u32 held_locks;                   // [c] debug: depth of lock_stack
     u16 lock_stack[16];               // [c]
+    struct perfc_cpu perfc;
 };
 
 extern struct cpu cpus[CPUS_MAX];
@@ -76,6 +78,11 @@ static inline struct cpu *this_cpu(void)
 static inline struct vcpu *current_vcpu(void)
 {
     return cpu_info()->current;
+}
+
+static inline void perfc(enum perfc what)
+{
+    this_cpu()->perfc.count[what]++;
 }
 
 static inline void softirq_raise(enum softirq s)

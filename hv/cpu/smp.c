@@ -160,6 +160,7 @@ void smp_start(const struct acpi_info *acpi, u32 max)
 
 void smp_kick(u32 cpu)
 {
+    perfc(PERFC_IPIS);
     apic_send_ipi(cpus[cpu].apic_id, VECTOR_KICK);
 }
 

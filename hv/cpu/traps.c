@@ -57,6 +57,7 @@ static void interrupt(struct cpu_regs *regs)
         apic_eoi();
         break;
     default:
+        perfc(PERFC_IRQS);
         irq_dispatch((u8)regs->vector);
     }
 }

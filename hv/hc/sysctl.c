@@ -87,6 +87,7 @@ static const struct hc_op ops[] = {
     OP(tbuf_op, xen_sysctl_tbuf_op, HC_INOUT, sysctl_tbuf_op, "sysctl_trace"),
     OP(physinfo,         xen_sysctl_physinfo,         HC_OUT,   sysctl_physinfo,          "sysctl_info"),
     OP(sched_id,         xen_sysctl_sched_id,         HC_OUT,   sysctl_sched_id,          "sysctl_sched"),
+    OP(perfc_op,         xen_sysctl_perfc_op,         HC_INOUT, sysctl_perfc_op,          "sysctl_perfc"),
     OP(getdomaininfolist, xen_sysctl_getdomaininfolist, HC_INOUT, sysctl_getdomaininfolist, "sysctl_info"),
     OP(debug_keys,       xen_sysctl_debug_keys,       HC_IN,    debug_keys,               "sysctl_console"),
     OP(getcpuinfo,       xen_sysctl_getcpuinfo,       HC_INOUT, sysctl_getcpuinfo,        "sysctl_info"),

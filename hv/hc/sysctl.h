@@ -17,6 +17,8 @@ sysctl_handler sysctl_physinfo, sysctl_cputopoinfo, sysctl_numainfo, sysctl_pcit
 // hc/sysctl_sched.c: scheduler, pools, power.
 sysctl_handler sysctl_sched_id, sysctl_cpupool_op, sysctl_scheduler_op, sysctl_tbuf_op,
     sysctl_get_pmstat, sysctl_pm_op, sysctl_cpu_hotplug;
+// hc/perfc.c: performance counters.
+sysctl_handler sysctl_perfc_op;
 // hc/policy.c: CPU policies.
 sysctl_handler sysctl_get_cpu_levelling_caps, sysctl_get_cpu_featureset, sysctl_get_cpu_policy;
 

@@ -72,10 +72,16 @@ void hc_set_arg(struct vcpu *v, u32 index, u64 value)
         *place[index] = value;
 }
 
-static hc_handler *handler_of(u64 nr)
+STATIC_ASSERT(ARRAY_SIZE(hc_table) <= PERFC_HYPERCALLS);
+
+// Of the call with that number, which is counted.
+static inline hc_handler *handler_of(u64 nr)
 {
-    return nr < ARRAY_SIZE(hc_table) ? hc_table[guest_index(nr, ARRAY_SIZE(hc_table))].handler
-                                     : NULL;
+    if (nr >= ARRAY_SIZE(hc_table))
+        return NULL;
+    nr = guest_index(nr, ARRAY_SIZE(hc_table));
+    this_cpu()->perfc.hypercall[nr]++;
+    return hc_table[nr].handler;
 }
 
 void hc_dispatch(struct vcpu *cur, struct cpu_regs *r)
@@ -88,10 +94,12 @@ void hc_dispatch(struct vcpu *cur, struct cpu_regs *r)
     }
     TRACE(TRC_PV_HYPERCALL_V2, (u32)nr);
     long rc = fn(cur, r->rdi, r->rsi, r->rdx, r->r10, r->r8);
-    if (unlikely(rc == -ERESTART_HC))
+    if (unlikely(rc == -ERESTART_HC)) {
         r->rip -= SYSCALL_BYTES; // again, with the arguments as the handler left them
-    else
+        perfc(PERFC_RESTARTS);
+    } else {
         r->rax = (u64)rc;
+    }
 }
 
 // xen ABI: xen.h, struct multicall_entry. The calls run in order; each gets its own result; a

@@ -57,6 +57,7 @@ static void flush(const struct cpumask *mask, u32 stamp, bool spare)
         }
         ticket[i] = __atomic_add_fetch(&cpus[i].flush_wanted, 1, __ATOMIC_SEQ_CST);
         asked.w[i / 64] |= (u64)1 << (i % 64);
+        perfc(PERFC_FLUSHES);
         apic_send_ipi(cpus[i].apic_id, VECTOR_FLUSH);
     }
     for_each_cpu (i)

@@ -372,6 +372,7 @@ bool pv_emulate_privileged(struct vcpu *v, struct cpu_regs *regs)
         return false;
     if (in.op < INSN_INS) // ordinary instructions fault for reasons of their own
         return false;
+    perfc(PERFC_EMULATED);
     return run(&c, &in);
 }
 
@@ -534,5 +535,7 @@ bool pv_emulate_ptwrite(struct vcpu *v, struct cpu_regs *regs, u64 address)
         }
     }
     spin_unlock(&v->dom->mmu_lock);
+    if (done)
+        perfc(PERFC_PTWRITES);
     return done;
 }

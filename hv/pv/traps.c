@@ -151,6 +151,7 @@ static void inject(struct vcpu *v, struct cpu_regs *r, u8 vector, const u64 *err
 {
     const struct pv_trap *t = pv_trap_of(&v->pv, vector);
     bool has_error = vector < 32 && (ERROR_VECTORS >> vector & 1);
+    perfc(PERFC_INJECTED);
     if (!push_frame(v, r, t->address, t->cs, t->mask_events, error, has_error))
         domain_crash(v->dom, t->address ? "its exception handler's stack is not writable"
                                         : "exception without a handler");
@@ -344,6 +345,7 @@ void pv_trap(struct cpu_regs *r)
 {
     struct vcpu *v = current_vcpu();
     u8 vector = (u8)r->vector;
+    perfc(PERFC_TRAPS);
     switch (vector) {
     case VEC_PF:
         page_fault(v, r);

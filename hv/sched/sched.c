@@ -432,6 +432,8 @@ static bool pull(u32 self, s64 limit)
         }
         spin_unlock(&from->lock);
         spin_unlock(&q->lock);
+        if (v)
+            perfc(PERFC_PULLS);
         if (v && limit < INT64_MAX)
             offer(v); // one that has just gone idle may have looked here before and there after
         if (v)
@@ -580,6 +582,7 @@ void schedule(void)
         if (q->running)
             pull(self, q->running->key - q->running->policy->margin);
     }
+    perfc(PERFC_SCHEDULES);
     spin_lock(&q->lock);
     u64 now = time_now();
     account(q, now);
@@ -609,6 +612,7 @@ void schedule(void)
             cpumask_clear(&idle, self);
             pass_on(); // rule 4
         }
+        perfc(PERFC_SWITCHES);
         pv_load(next);
         if (!stays || !offer(prev))
             balance(self, first, now);

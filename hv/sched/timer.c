@@ -136,6 +136,7 @@ void timer_run(void)
         struct timer *t = q->first;
         unlink_timer(q, t);
         spin_unlock(&q->lock);
+        perfc(PERFC_TIMERS);
         t->fn(t->data);
         spin_lock(&q->lock);
     }

@@ -24,6 +24,5 @@ void test_main(void)
     CHECK_RC(HC1(__HYPERVISOR_sysctl, 0x10), -EFAULT);
     CHECK_RC(HC1(__HYPERVISOR_sysctl, 0xffff800000000000), -EFAULT);
     memset(&sc, 0, sizeof(sc));
-    CHECK_RC(sysctl(XEN_SYSCTL_perfc_op), -ENOSYS);
     CHECK_RC(sysctl(XEN_SYSCTL_lockprof_op), -ENOSYS);
 }
