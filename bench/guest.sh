@@ -15,7 +15,7 @@ now_us() { echo $(($(date +%s%N) / 1000)); }
 
 # From xl create to the first line of the guest's init, and xl's own part of it. Out of memory: while
 # QEMU reads for the shared folder, a counting machine's clock leaps to the next timer.
-create() {
+creation() {
     local start created
     cp "$LAB/vmlinuz" "$LAB/guest.img" /tmp
     config quick 'kernel = "/tmp/vmlinuz"' 'ramdisk = "/tmp/guest.img"'
@@ -103,7 +103,7 @@ network() {
     figure net_between_guests_kib "$(say two "/root/run $client" | received)"
 }
 
-create
+creation
 memory
 ops
 modprobe brd rd_nr=3 rd_size=65536
