@@ -180,59 +180,21 @@ static int check_idle(struct pci_addr a)
     return msi_in_use(a) ? -EBUSY : 0;
 }
 
-static long manage_pci_add(struct vcpu *cur, void *arg)
-{
-    const struct physdev_manage_pci *a = arg;
-    return with_device(pci_add, 0, a->bus, a->devfn);
-}
-
-static long manage_pci_remove(struct vcpu *cur, void *arg)
-{
-    const struct physdev_manage_pci *a = arg;
-    return with_device(pci_remove, 0, a->bus, a->devfn);
-}
-
-static long manage_pci_add_ext(struct vcpu *cur, void *arg)
-{
-    const struct physdev_manage_pci_ext *a = arg;
-    return with_device(pci_add, 0, a->bus, a->devfn);
-}
-
-static long pci_device_add(struct vcpu *cur, void *arg)
-{
-    const struct physdev_pci_device_add *a = arg;
-    return with_device(pci_add, a->seg, a->bus, a->devfn);
-}
-
-static long pci_device_remove(struct vcpu *cur, void *arg)
-{
-    const struct physdev_pci_device *a = arg;
-    return with_device(pci_remove, a->seg, a->bus, a->devfn);
-}
-
-static long restore_msi(struct vcpu *cur, void *arg)
-{
-    const struct physdev_restore_msi *a = arg;
-    return with_device(msi_restore, 0, a->bus, a->devfn);
-}
-
-static long restore_msi_ext(struct vcpu *cur, void *arg)
-{
-    const struct physdev_pci_device *a = arg;
-    return with_device(msi_restore, a->seg, a->bus, a->devfn);
-}
-
-static long prepare_msix(struct vcpu *cur, void *arg)
-{
-    const struct physdev_pci_device *a = arg;
-    return with_device(check_present, a->seg, a->bus, a->devfn);
-}
-
-static long release_msix(struct vcpu *cur, void *arg)
-{
-    const struct physdev_pci_device *a = arg;
-    return with_device(check_idle, a->seg, a->bus, a->devfn);
-}
+#define DEVICE_OP(op, arg, segment, fn)                    \
+    static long op(struct vcpu *cur, void *p)              \
+    {                                                      \
+        const struct arg *a = p;                           \
+        return with_device(fn, segment, a->bus, a->devfn); \
+    }
+DEVICE_OP(manage_pci_add, physdev_manage_pci, 0, pci_add)
+DEVICE_OP(manage_pci_remove, physdev_manage_pci, 0, pci_remove)
+DEVICE_OP(manage_pci_add_ext, physdev_manage_pci_ext, 0, pci_add)
+DEVICE_OP(pci_device_add, physdev_pci_device_add, a->seg, pci_add)
+DEVICE_OP(pci_device_remove, physdev_pci_device, a->seg, pci_remove)
+DEVICE_OP(restore_msi, physdev_restore_msi, 0, msi_restore)
+DEVICE_OP(restore_msi_ext, physdev_pci_device, a->seg, msi_restore)
+DEVICE_OP(prepare_msix, physdev_pci_device, a->seg, check_present)
+DEVICE_OP(release_msix, physdev_pci_device, a->seg, check_idle)
 
 static long pci_mmcfg(struct vcpu *cur, void *arg)
 {
