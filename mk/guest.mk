@@ -54,13 +54,16 @@ $(GUEST_OUT)/%.elf: $(GUEST_OUT)/%/start.o $(GUEST_OUT)/%/kit.o $(GUEST_OUT)/%/m
 -include $(wildcard $(GUEST_OUT)/*/*.d)
 
 # bench/sched uses the kit, too (mk/bench.mk).
+BENCH_SCHED_OWN := $(patsubst %.c,$(BUILD)/%.o,$(wildcard bench/sched/*.c))
+BENCH_SCHED := $(addprefix $(BUILD)/bench/sched/,start.o kit.o) $(BENCH_SCHED_OWN)
 $(BUILD)/bench/sched/%.o: GUEST_CPPFLAGS += -DTEST_NAME='"sched"' -DGUEST_FEATURES='"$(GUEST_FEATURES)"'
 $(BUILD)/bench/sched/start.o: $(GUEST_DIR)/lib/start.S
 $(BUILD)/bench/sched/kit.o: $(GUEST_DIR)/lib/kit.c
-$(BUILD)/bench/sched/main.o: bench/sched/main.c
-$(addprefix $(BUILD)/bench/sched/,start.o kit.o main.o):
+$(BENCH_SCHED_OWN): $(BUILD)/%.o: %.c
+$(BENCH_SCHED):
 	@mkdir -p $(@D)
 	$(CC) $(GUEST_CFLAGS) $(GUEST_CPPFLAGS) -c -o $@ $<
 
-$(BUILD)/bench/sched.elf: $(addprefix $(BUILD)/bench/sched/,start.o kit.o main.o) $(GUEST_LIB_OBJS) $(GUEST_OUT)/lib/kernel.lds
+$(BUILD)/bench/sched.elf: $(BENCH_SCHED) $(GUEST_LIB_OBJS) $(GUEST_OUT)/lib/kernel.lds
 	$(GUEST_LINK)
+-include $(wildcard $(BUILD)/bench/sched/*.d)

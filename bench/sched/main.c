@@ -5,16 +5,14 @@
 //   "HC tsc_khz n"     turns ticks into time
 // With one CPU: switches, wake-ups and weights; with two: wake-ups across CPUs, and how much of the
 // CPUs guests get. The word "shares" on its command line asks for what makes sense only where time
-// is instructions. Domain 0 sleeps while the others are measured.
-#include "lib/domu.h"
+// is instructions; "latency" and "caps" for what stands in latency.c, and nothing else. Domain 0
+// sleeps while the others are measured.
+#include "bench/sched/common.h"
 #include "abi/wirt.h"
 
 const char test_title[] = "what scheduling costs";
 
 enum { ROUNDS = 600, WARM_UP = 100, CHUNKS = 20, CHUNK = 100, WEIGHTS = 4, HOGS = 8 };
-enum { HOG_NOPS = 400, HOG_INSTRUCTIONS = HOG_NOPS + 2 };
-enum { CPU_ANY = -1, MS = 1000000 };
-enum { TSC_NATIVE = 2 }; // xl.cfg(5), tsc_mode
 
 // What dom0 tells a domU before it starts.
 static struct plan {
@@ -24,7 +22,6 @@ static struct plan {
 
 // What a domU leaves for dom0.
 static uint64_t stamp[ROUNDS];
-static volatile uint64_t units;
 static volatile uint64_t woken; // when the last upcall began
 
 // ---- in the domUs ----------------------------------------------------------------------------
@@ -34,21 +31,6 @@ asm(".text\n"
     "wake_entry: push %rax; push %rdx\n"
     "rdtsc; shl $32, %rdx; or %rdx, %rax; mov %rax, woken\n"
     "pop %rdx; pop %rax; jmp event_entry\n");
-
-static void tell_dom0(void)
-{
-    CHECK_RC(evtchn_send(start_info->store_evtchn), 0);
-}
-
-// Until n events have come. Checked with upcalls off: none is lost between check and block.
-static void wait_events(evtchn_port_t port, unsigned int n)
-{
-    events_disable();
-    while (event_count[port] < n) {
-        hc_sched_op(SCHEDOP_block, NULL);
-        events_disable();
-    }
-}
 
 static void yielder(void)
 {
@@ -105,83 +87,7 @@ static void setter(void)
     tell_dom0();
 }
 
-static void hog(void)
-{
-    asm volatile("1: .rept %c0; nop; .endr; incq units; jmp 1b" : : "i"(HOG_NOPS) : "memory");
-}
-
 // ---- in dom0 ---------------------------------------------------------------------------------
-
-static void figure(const char *name, const char *suffix, uint64_t value)
-{
-    printk("HC %s%s %lu\n", name, suffix, value);
-}
-
-static void sleep_for(uint64_t ns, evtchn_port_t port)
-{
-    struct sched_poll poll = {.nr_ports = port != 0, .timeout = system_time() + ns};
-
-    set_xen_guest_handle(poll.ports, &port);
-    hc_sched_op(SCHEDOP_poll, &poll);
-}
-
-static void pin(const struct domu *d, int cpu)
-{
-    static uint8_t map;
-
-    map = cpu == CPU_ANY ? 0xff : (uint8_t)(1 << cpu);
-    memset(&dc, 0, sizeof(dc));
-    dc.u.vcpuaffinity.flags = XEN_VCPUAFFINITY_HARD;
-    set_xen_guest_handle(dc.u.vcpuaffinity.cpumap_hard.bitmap, &map);
-    dc.u.vcpuaffinity.cpumap_hard.nr_bits = 8;
-    REQUIRE(domctl(XEN_DOMCTL_setvcpuaffinity, d->id) == 0);
-}
-
-// Its time stamp counter is the machine's, so that stamps of two domains compare and none traps.
-static struct domu *start(void (*main)(void), int cpu)
-{
-    struct domu *d = domu_create(main);
-
-    memset(&dc, 0, sizeof(dc));
-    dc.u.tsc_info.tsc_mode = TSC_NATIVE;
-    REQUIRE(domctl(XEN_DOMCTL_settscinfo, d->id) == 0);
-    pin(d, cpu);
-    return d;
-}
-
-static void go(struct domu *d)
-{
-    REQUIRE(domu_unpause(d) == 0);
-}
-
-// Until it tells us, 20 s at most.
-static void await(struct domu *d)
-{
-    uint64_t end = system_time() + 20 * SECOND;
-
-    while (!port_pending(d->port) && system_time() < end)
-        sleep_for(20 * SECOND, d->port);
-    REQUIRE(port_pending(d->port));
-    port_clear(d->port);
-}
-
-static void end(struct domu *d)
-{
-    domu_pause(d);
-    REQUIRE(domu_destroy(d) == 0);
-}
-
-static void sort(uint64_t *values, unsigned int count)
-{
-    for (unsigned int i = 1; i < count; i++) {
-        for (unsigned int j = i; j > 0 && values[j - 1] > values[j]; j--) {
-            uint64_t swap = values[j];
-
-            values[j] = values[j - 1];
-            values[j - 1] = swap;
-        }
-    }
-}
 
 // xen ABI: xen.h, vcpu_time_info: ns = (ticks << tsc_shift) * tsc_to_system_mul >> 32.
 static uint64_t tsc_khz(void)
@@ -285,14 +191,6 @@ static void measure_timers(const char *suffix, bool beside_hog)
         end(h);
 }
 
-static uint64_t units_of(struct domu *d)
-{
-    uint64_t n;
-
-    domu_peek(d, (void *)&units, &n, sizeof(n));
-    return n;
-}
-
 // All of them run for so long; their units meanwhile.
 static uint64_t run_hogs(struct domu **d, unsigned int count, uint64_t ns)
 {
@@ -325,13 +223,6 @@ static void measure_hogs(const char *name, unsigned int count)
     figure(name, "", (ticks - theirs) * 1000000 / ticks);
     for (unsigned int i = 0; i < count; i++)
         end(d[i]);
-}
-
-static uint32_t scheduler(void)
-{
-    memset(&sc, 0, sizeof(sc));
-    REQUIRE(sysctl(XEN_SYSCTL_sched_id) == 0);
-    return sc.u.sched_id.sched_id;
 }
 
 static void set_weight(const struct domu *d, unsigned int weight)
@@ -405,12 +296,18 @@ static void measure_shares(void)
 
 void test_main(void)
 {
-    bool shares = str_contains((const char *)start_info->cmd_line, "shares");
+    const char *words = (const char *)start_info->cmd_line;
+    bool shares = str_contains(words, "shares"), latency = str_contains(words, "latency");
 
     figure("tsc_khz", "", tsc_khz());
     figure("scheduler", "", scheduler());
     REQUIRE(sysctl(XEN_SYSCTL_physinfo) == 0);
-    if (sc.u.physinfo.nr_cpus == 1) {
+    if (latency || str_contains(words, "caps")) {
+        if (latency)
+            measure_latency();
+        if (str_contains(words, "caps"))
+            measure_caps();
+    } else if (sc.u.physinfo.nr_cpus == 1) {
         measure_yield();
         measure_switch();
         measure_events("", 0, 0, false);
