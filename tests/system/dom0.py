@@ -45,3 +45,10 @@ class Dom0(Machine):
         shutil.copy(lab.busybox("guest", guest), self.share + "/guest.img")
         with open(self.share + "/commands", "w") as file:
             file.write(commands)
+
+    def add_small(self, more=b""):
+        """Small guests' kernel and initramfs (images/mksmall), and an archive that adds to it, for the script."""
+        shutil.copy(self.lab.image("small") + "/vmlinux", self.share)
+        subprocess.run([self.lab.top + "/images/mksmall", "initrd", self.share + "/small.cpio"], check=True)
+        with open(self.share + "/small.cpio", "ab") as file:
+            file.write(more)

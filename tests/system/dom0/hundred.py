@@ -5,8 +5,7 @@ tests/system/hundred, times in milliseconds unless said otherwise.
 
   python3 hundred.py COUNT MEMORY_MIB IDLE_SECONDS
 
-A guest tells that it is up by connecting to port 7 here and sending its name. It answers when its own
-port 7 then says hello. So nothing has to ask again and again, which would itself take time."""
+A guest answers when it has told that it is up (small.py) and its own port 7 then says hello."""
 
 import ctypes
 import os
@@ -16,26 +15,8 @@ import subprocess
 import sys
 import time
 
-import xen.lowlevel.xc
+from small import TRIES, address, domains, listen, ran, start, wait_for, xc
 
-LAB = "/run/lab"
-HOST = "10.1.0.1"
-FIRST_ADDRESS = 10  # of guest 1 in 10.1.0.0/24, minus one
-PATIENCE = 300      # seconds for a guest to answer
-# xl gives up, and undoes all, when the network script takes ten seconds: on a busy host it may, and with
-# a clock that counts instructions, which leaps while the disk is waited for.
-TRIES = 5
-
-CONFIG = """name = "{name}"
-kernel = "/tmp/vmlinux"
-ramdisk = "/tmp/small.cpio"
-extra = "console=hvc0 quiet addr={address}/24 host={host} name={name}"
-memory = {memory}
-vcpus = 1
-vif = [ "bridge=xenbr0" ]
-"""
-
-xc = xen.lowlevel.xc.xc()
 libxc = ctypes.CDLL("libxenctrl.so.4.17")
 libxc.xc_interface_open.restype = ctypes.c_void_p
 handle = ctypes.c_void_p(libxc.xc_interface_open(None, None, 0))
@@ -51,15 +32,6 @@ def cpus_idle():
     if libxc.xc_getcpuinfo(handle, 128, idle, ctypes.byref(count)):
         sys.exit("hundred: xc_getcpuinfo failed")
     return [idle[cpu] / 1e6 for cpu in range(count.value)]
-
-
-def domains():
-    """What the hypervisor says of each domain, by its number."""
-    return {info["domid"]: info for info in xc.domain_getinfo(0, 1024)}
-
-
-def ran(infos, domid):
-    return infos[domid]["cpu_time"] / 1e6 if domid in infos else 0.0
 
 
 def process_ms(pid):
@@ -78,10 +50,6 @@ def xenstored():
         except OSError:
             pass
     sys.exit("hundred: there is no xenstored")
-
-
-def address(number):
-    return f"10.1.0.{FIRST_ADDRESS + number}"
 
 
 def hello(number):
@@ -103,34 +71,10 @@ def answers(number, seconds=20):
     return None
 
 
-def wait_for(listener, name):
-    """Waits until the guest of that name has connected."""
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        listener.settimeout(max(0.1, end - time.monotonic()))
-        try:
-            link, _ = listener.accept()
-        except socket.timeout:
-            return False
-        with link:
-            link.settimeout(20)
-            if link.makefile().readline().strip() == name:
-                return True
-    return False
-
-
-def start(number, memory):
-    """Has xl create a guest; whether it could."""
-    name = f"guest-{number}"
-    with open(f"/root/{name}.cfg", "w") as file:
-        file.write(CONFIG.format(name=name, address=address(number), host=HOST, memory=memory))
-    return subprocess.run(["xl", "create", "-q", f"/root/{name}.cfg"]).returncode == 0
-
-
 def warm_up(memory, listener):
     """One guest that is destroyed again: what the tools and scripts read from the disk is in memory then."""
     for _ in range(TRIES):
-        if start(0, memory) and wait_for(listener, "guest-0"):
+        if start("guest-0", 0, memory) and wait_for(listener, "guest-0"):
             break
     else:
         sys.exit("hundred: no guest comes up")
@@ -141,7 +85,7 @@ def create(number, memory, listener, store):
     """Creates a guest and waits for its answer; tells what the try that succeeded took. Whether it answers."""
     for _ in range(TRIES):
         before, store_before, begun = domains(), process_ms(store), time.monotonic()
-        if start(number, memory):
+        if start(f"guest-{number}", number, memory):
             break
         say("again", number)
     created = time.monotonic()
@@ -198,7 +142,7 @@ def ask_all(count):
 
 def main():
     count, memory, seconds = map(int, sys.argv[1:])
-    listener = socket.create_server((HOST, 7), backlog=256)
+    listener = listen()
     store = xenstored()
     warm_up(memory, listener)
     request("alone", store)
