@@ -12,7 +12,7 @@ BENCH_HC_CFLAGS := -std=gnu17 -O2 -Wall -Wextra -Wshadow -Werror -ffreestanding 
 	-fno-asynchronous-unwind-tables -D__XEN_INTERFACE_VERSION__=__XEN_LATEST_INTERFACE_VERSION__
 BENCH_HC_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,--no-warn-rwx-segments
 
-.PHONY: bench bench-guest
+.PHONY: bench bench-guest isolation
 bench: $(BUILD)/wirt $(BENCH_DIR)/ops.cpio $(BENCH_DIR)/hogs.cpio $(BENCH_DIR)/hc.elf $(BENCH_DIR)/sched.elf
 	bench/run --build $(BUILD) --kernel "$(or $(BENCH_KERNEL),$$(images/fetch current)/vmlinuz)" \
 		--xen "$(or $(BENCH_XEN),$$(images/fetch oracle)/xen)" $(BENCH_ARGS)
@@ -26,9 +26,18 @@ $(BENCH_DIR)/%/init: bench/%.c
 	mkdir -p $(@D)
 	$(CC) -std=gnu17 -O2 -Wall -Wextra -Wshadow -Werror -static -s -o $@ $<
 
+$(BENCH_DIR)/load: bench/isolation/load.c
+	mkdir -p $(@D)
+	$(CC) -std=gnu17 -O2 -Wall -Wextra -Wshadow -Werror -static -s -o $@ $<
+
 $(BENCH_DIR)/%.cpio: $(BENCH_DIR)/%/init
 	cd $(<D) && echo init | cpio --quiet -o -H newc -R 0:0 >$(abspath $@)
 
 $(BENCH_DIR)/hc.elf: bench/hc/start.S bench/hc/hc.c bench/hc/link.ld
 	mkdir -p $(@D)
 	$(CC) $(BENCH_HC_CFLAGS) $(BENCH_HC_LDFLAGS) -Wl,-T,bench/hc/link.ld -o $@ bench/hc/start.S bench/hc/hc.c
+
+# What guests do to each other. ISOLATION_ARGS: --only wirt, --realtime, ...; see bench/isolation/run --help.
+isolation: $(BUILD)/wirt $(BENCH_DIR)/load $(BENCH_DIR)/sched.elf
+	scripts/deps image kernel run
+	bench/isolation/run --hv $(BUILD)/wirt $(ISOLATION_ARGS)
