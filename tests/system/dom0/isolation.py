@@ -144,9 +144,11 @@ def neighbours(phase, started):
     time.sleep(0.5)
 
 
-def warp():
+def warp(on):
     for name, parameters in WARP.items():
-        subprocess.run(["/run/lab/wirt-sched", name, *parameters.split()], check=True)
+        mcuadv = parameters.split()[0]
+        words = parameters.split() if on else [mcuadv, "0", "0", "0", "0"]
+        subprocess.run(["/run/lab/wirt-sched", name, *words], check=True)
 
 
 def cap(ids):
@@ -179,13 +181,15 @@ def main():
     for kind, length in RATES:
         rate(kind, length)
     job("web", "httpd")
+    last = None
     for phase in sys.argv[4:]:
         neighbours(phase, started)
-        if phase == "warp":
-            warp()
+        if "warp" in (phase, last):
+            warp(phase == "warp")
         if phase == "r100":
             subprocess.run(["xl", "sched-credit2", "-s", "-r", "100"], check=True)
         measure(phase, seconds, db_rate, web_rate, ids)
+        last = phase
     neighbours("bomb", started)
     cap(ids)
     say("end", 0)
