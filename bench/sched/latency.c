@@ -14,6 +14,7 @@
 #include "abi/wirt.h"
 #define hog spin_hog // ours counts
 #include "lib/hogs.h"
+#include "lib/random.h"
 #undef hog
 #include "bench/sched/common.h"
 
@@ -35,23 +36,16 @@ static const uint64_t edges[] = {10000,   100000,  500000,   1000000,   1500000,
 
 // ---- in the domUs ----------------------------------------------------------------------------
 
-static uint64_t random_below(uint64_t n)
-{
-    static uint64_t state = 1;
-
-    state = state * 6364136223846793005ul + 1442695040888963407ul;
-    return (state >> 33) % n;
-}
-
 static void interactive(void)
 {
     evtchn_port_t port;
 
+    rng = 1;
     CHECK_RC(hc_vcpu_op(VCPUOP_stop_periodic_timer, 0, NULL), 0);
     CHECK_RC(bind_virq(VIRQ_TIMER, 0, &port), 0);
     port_unmask(port);
     for (unsigned int i = 0; i < SAMPLES; i++) {
-        uint64_t due = system_time() + task.pause / 2 + random_below(task.pause);
+        uint64_t due = system_time() + task.pause / 2 + pick(task.pause);
         struct vcpu_set_singleshot_timer timer = {.timeout_abs_ns = due};
 
         CHECK_RC(hc_vcpu_op(VCPUOP_set_singleshot_timer, 0, &timer), 0);
