@@ -47,7 +47,7 @@ check_disk() {
 }
 
 # Pings through the bridge in the driver domain and the one in dom0; a file there and back. More than a ping's
-# size does not reach dom0 on any hypervisor: the driver's card would have to grant pages that it was granted.
+# size does not reach dom0 from the guest: the driver's card would have to grant pages that it was granted.
 check_net() {
     say served 'ip addr add 10.1.0.41/24 dev eth0 && ip link set eth0 up'
     within 20 ping -c 1 -W 1 10.1.0.41
