@@ -7,18 +7,18 @@
 #include "lib/types.h"
 
 // What is counted, with the name that the tools get.
-#define PERFC_ALL(X)                                                     \
-    X(PERFC_TRAPS, "exceptions of guests")                               \
-    X(PERFC_INJECTED, "exceptions that guests were given")               \
-    X(PERFC_EMULATED, "privileged instructions carried out")             \
-    X(PERFC_PTWRITES, "writes to page tables carried out")               \
-    X(PERFC_RESTARTS, "calls that gave way and go on later")                \
-    X(PERFC_IRQS, "device interrupts")                                   \
-    X(PERFC_IPIS, "inter-processor interrupts sent")                     \
-    X(PERFC_FLUSHES, "TLB flushes on other CPUs")                        \
-    X(PERFC_TIMERS, "timers that fired")                                 \
-    X(PERFC_SCHEDULES, "looks of the scheduler")                         \
-    X(PERFC_SWITCHES, "switches to another vCPU")                        \
+#define PERFC_ALL(X)                                         \
+    X(PERFC_TRAPS, "exceptions of guests")                   \
+    X(PERFC_INJECTED, "exceptions that guests were given")   \
+    X(PERFC_EMULATED, "privileged instructions carried out") \
+    X(PERFC_PTWRITES, "writes to page tables carried out")   \
+    X(PERFC_RESTARTS, "calls that gave way and go on later") \
+    X(PERFC_IRQS, "device interrupts")                       \
+    X(PERFC_IPIS, "inter-processor interrupts sent")         \
+    X(PERFC_FLUSHES, "TLB flushes on other CPUs")            \
+    X(PERFC_TIMERS, "timers that fired")                     \
+    X(PERFC_SCHEDULES, "looks of the scheduler")             \
+    X(PERFC_SWITCHES, "switches to another vCPU")            \
     X(PERFC_PULLS, "vCPUs taken from another CPU")
 
 enum perfc {
