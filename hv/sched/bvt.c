@@ -11,19 +11,17 @@
 
 enum { SLICE_NS = 750000, MARGIN_NS = 5000000, LAG_SLICES = 40 };
 
-// May e warp now? Once it has used up the limit it has to do without for the unwarp time.
+// May e warp now? Only for so long at a time: it gets the whole limit again when it has done
+// without for the unwarp time.
 static bool may_warp(struct sched_entity *e, u64 now)
 {
     const struct sched_share *s = e->share;
     u64 limit = READ_ONCE(s->warp_limit);
     if (!READ_ONCE(s->warps))
         return false;
-    if (limit == 0 || e->warp_used < limit)
-        return true;
-    if (now - e->warp_end < READ_ONCE(s->unwarp))
-        return false;
-    e->warp_used = 0;
-    return true;
+    if (limit && e->warp_used && now - e->warp_end >= READ_ONCE(s->unwarp))
+        e->warp_used = 0;
+    return limit == 0 || e->warp_used < limit;
 }
 
 static void set_key(struct sched_entity *e, u64 now)

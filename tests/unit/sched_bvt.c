@@ -142,17 +142,23 @@ static void hog(u32 id, u32 weight)
     start(id);
 }
 
-// Under warp for 2 of every 12 ms or so; its weight is next to nothing otherwise.
-static void run_limit(const void *arg)
+// Domain 1 may warp for a limited time at a time; its weight is next to nothing otherwise.
+static void begin_limited(u64 limit_ms)
 {
     begin("bvt", 1, 5, 1);
     hog(0, 65535);
     struct domain *d = solo(1, 256);
     d->share.warp = 1000 * MS;
-    d->share.warp_limit = 2 * MS;
+    d->share.warp_limit = limit_ms * MS;
     d->share.unwarp = 10 * MS;
     d->share.warps = true;
     world.task[1][0].act = blocks;
+}
+
+// Under warp for 2 of every 12 ms or so.
+static void run_limit(const void *arg)
+{
+    begin_limited(2);
     world.task[1][0].left = 100 * MS;
     start(1);
     for (u32 i = 0; i < 100; i++) {
@@ -168,6 +174,21 @@ static void run_limit(const void *arg)
         EXPECT(got <= 4 * MS); // the window may cut two of its times, 2 ms each
     }
     EXPECT(world.vcpu[1][0].runstate.time[RUNSTATE_running] >= 50 * MS);
+}
+
+// Who has done without for the unwarp time has the whole limit again: none of its bursts is cut.
+static void run_bursts(const void *arg)
+{
+    begin_limited(3);
+    needs(1, 2);
+    start(1);
+    for (u32 i = 0; i < 50; i++) {
+        world_run(world.now + 4 * MS);
+        EXPECT_EQ(ran(1, 0), 2 * MS);
+        world_run(world.now + 12 * MS);
+        needs(1, 2);
+        wake(1);
+    }
 }
 
 // A sleep of a second is worth no more than the allowance.
@@ -236,7 +257,7 @@ static void run_alone(const void *arg)
 
 static void test_rules(void **state)
 {
-    void (*const rules[])(const void *) = {run_limit, run_sleep, run_yield, run_alone};
+    void (*const rules[])(const void *) = {run_limit, run_bursts, run_sleep, run_yield, run_alone};
     for (u32 i = 0; i < ARRAY_SIZE(rules); i++)
         isolated(rules[i], NULL);
 }
