@@ -41,12 +41,11 @@ struct sched_entity {
     bool queued;                       // [q]
     bool active;                       // [q] counted in the share
     // The policy's own.
-    s64 avt;         // [q] bvt: actual virtual time, ns
-    u64 warp_used;   // [q] bvt: ns run under warp since it last recovered
-    u64 warp_end;    // [q] bvt: when it last ran under warp
-    bool warped;     // [q] bvt: it runs under warp
-    s64 credit;      // [q] credit: ns
-    u64 credit_from; // [q] credit: when it last stopped waiting for something
+    s64 avt;       // [q] bvt: actual virtual time, ns
+    u64 warp_used; // [q] bvt: ns run under warp since it last recovered
+    u64 warp_end;  // [q] bvt: when it last ran under warp
+    bool warped;   // [q] bvt: it runs under warp
+    s64 credit;    // [q] credit: ns
 };
 
 // Each CPU's, with its own lock.
