@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT
 // What the guests of the isolation benchmark do, and the client of the web server. One static
 // program:
-//   load db DEVICE RATE SECONDS     transactions on a disk: four random reads, a calculation, two
+//   load db DEVICE RATE SECONDS DEADLINE    transactions on a disk: four random reads, a
+//   calculation, two
 //                                   synchronous writes; prints a line of figures
-//   load web ADDRESS RATE SECONDS   fetches /page from a web server; prints the same
+//   load web ADDRESS RATE SECONDS DEADLINE  fetches /page from a web server; prints the same
 //   load flood DIRECTORY            for ever: many small files with sync, and a stream of large
 //   writes load bomb                       for ever: a fork bomb, and a process that touches all
 //   memory load tcp|udp ADDRESS PORT SECONDS   sends as fast as it may
 // db and web are paced: CLIENTS processes share RATE arrivals a second, at random moments that do
 // not depend on how fast the answers come, and a latency counts from its arrival. The line of
-// figures: arrivals, done, done within DEADLINE_US, and the 50th, 90th, 99th and 100th percentile
+// figures: arrivals, done, done within DEADLINE ms, and the 50th, 90th, 99th and 100th percentile
 // in us.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -31,7 +32,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CLIENTS = 4, SAMPLES_MAX = 100000, DEADLINE_US = 50000 };
+enum { CLIENTS = 4, SAMPLES_MAX = 100000 };
 enum { BLOCK = 4096, READS = 4, WORK_BYTES = 65536, WORK_ROUNDS = 2, LOG_BLOCKS = 256 };
 enum { FILES = 200, FILE_BYTES = 1024, STREAM_BYTES = 65536, STREAM_BLOCKS = 128 };
 enum { BOMB_USER = 65534, BOMB_PROCESSES = 60 };
@@ -106,13 +107,13 @@ static int by_size(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static void report(unsigned int arrivals)
+static void report(unsigned int arrivals, unsigned int deadline_ms)
 {
     static const unsigned int permille[] = {500, 900, 990, 1000};
     unsigned int n = shared->count, in_time = 0;
 
     qsort(shared->us, n, sizeof(shared->us[0]), by_size);
-    while (in_time < n && shared->us[in_time] <= DEADLINE_US)
+    while (in_time < n && shared->us[in_time] <= deadline_ms * 1000)
         in_time++;
     printf("%u %u %u", arrivals, n, in_time);
     for (unsigned int i = 0; i < 4; i++)
@@ -120,13 +121,16 @@ static void report(unsigned int arrivals)
     printf("\n");
 }
 
-static int paced(struct job *job, unsigned int rate, unsigned int seconds)
+static int paced(struct job *job, char **words)
 {
-    uint64_t gap = 1000000000ull * CLIENTS / rate, start = now_ns() + 20000000;
+    unsigned int rate = (unsigned int)atoi(words[0]), seconds = (unsigned int)atoi(words[1]);
     unsigned int count = rate * seconds / CLIENTS;
 
     if (!rate || count > SAMPLES_MAX / CLIENTS)
         return 2;
+
+    uint64_t gap = 1000000000ull * CLIENTS / rate, start = now_ns() + 20000000;
+
     shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED)
         die("mmap");
@@ -137,7 +141,7 @@ static int paced(struct job *job, unsigned int rate, unsigned int seconds)
     }
     while (wait(NULL) > 0)
         ;
-    report(count * CLIENTS);
+    report(count * CLIENTS, (unsigned int)atoi(words[2]));
     return 0;
 }
 
@@ -336,15 +340,15 @@ int main(int argc, char **argv)
 {
     const char *role = argc > 1 ? argv[1] : "";
 
-    if (strcmp(role, "db") == 0 && argc == 5) {
+    if (strcmp(role, "db") == 0 && argc == 6) {
         struct job job = {.target = argv[2], .open = db_open, .once = db_transaction};
 
-        return paced(&job, (unsigned int)atoi(argv[3]), (unsigned int)atoi(argv[4]));
+        return paced(&job, argv + 3);
     }
-    if (strcmp(role, "web") == 0 && argc == 5) {
+    if (strcmp(role, "web") == 0 && argc == 6) {
         struct job job = {.target = argv[2], .once = web_request};
 
-        return paced(&job, (unsigned int)atoi(argv[3]), (unsigned int)atoi(argv[4]));
+        return paced(&job, argv + 3);
     }
     if (strcmp(role, "flood") == 0 && argc == 3)
         return flood(argv[2]);

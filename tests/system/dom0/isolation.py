@@ -2,7 +2,7 @@
 """In dom0: a database and a web server in two small guests, beside two guests that first idle and then
 do the worst they can. Prints lines `isolation KEY VALUE...` for tests/system/isolation.py.
 
-  python3 isolation.py SECONDS DB_RATE WEB_RATE PHASE...
+  python3 isolation.py SECONDS DB_RATE WEB_RATE DEADLINE_MS PHASE...
 
 PHASE: idle (nobody else does anything), flood, bomb (one of them does), both, warp (both, while the
 well-behaved ones and dom0 may warp: Wirt only), r100 (both, with a rate limit of 0.1 ms). All guests
@@ -95,8 +95,8 @@ def rate(kind, seconds):
 
 # ---- phases ----------------------------------------------------------------------------------
 
-def client(seconds, web_rate):
-    command = ["/tmp/load", "web", address(GUESTS["web"]), str(web_rate), str(seconds)]
+def client(words):
+    command = ["/tmp/load", "web", address(GUESTS["web"]), *words]
     return subprocess.run(command, stdout=subprocess.PIPE, text=True).stdout.split()
 
 
@@ -110,11 +110,12 @@ def disk_of(number):
     return (counts["rd_req"] + counts["wr_req"] + counts["f_req"], (counts["rd_sect"] + counts["wr_sect"]) / 2)
 
 
-def measure(phase, seconds, db_rate, web_rate, ids):
+def measure(phase, seconds, rates, deadline, ids):
     """Runs both well-behaved loads for so long; says what they reached and what each domain ran in percent of a CPU."""
     answers = {}
-    threads = [threading.Thread(target=lambda: answers.update(db=job("db", f"db /dev/xvda {db_rate} {seconds}"))),
-               threading.Thread(target=lambda: answers.update(web=client(seconds, web_rate)))]
+    db, web = ([str(rate), str(seconds), str(deadline)] for rate in rates)
+    threads = [threading.Thread(target=lambda: answers.update(db=job("db", "db /dev/xvda " + " ".join(db)))),
+               threading.Thread(target=lambda: answers.update(web=client(web)))]
     for thread in threads:
         thread.start()
     time.sleep(0.2)
@@ -173,7 +174,7 @@ def create_all(listener):
 
 
 def main():
-    seconds, db_rate, web_rate = map(int, sys.argv[1:4])
+    seconds, *rates, deadline = map(int, sys.argv[1:5])
     listener, started = listen(), {}
     create_all(listener)
     ids = {name: domid(name) for name in GUESTS}
@@ -182,13 +183,13 @@ def main():
         rate(kind, length)
     job("web", "httpd")
     last = None
-    for phase in sys.argv[4:]:
+    for phase in sys.argv[5:]:
         neighbours(phase, started)
         if "warp" in (phase, last):
             warp(phase == "warp")
         if phase == "r100":
             subprocess.run(["xl", "sched-credit2", "-s", "-r", "100"], check=True)
-        measure(phase, seconds, db_rate, web_rate, ids)
+        measure(phase, seconds, rates, deadline, ids)
         last = phase
     neighbours("bomb", started)
     cap(ids)
