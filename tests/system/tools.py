@@ -51,7 +51,7 @@ def _smp(cpus, **kind):
 
 TESTS = [
     _group("basic", quick=True, named=False, limit=600),
-    _group("control", cpus=2, hv_args="dom0_mem=1024M dom0_max_vcpus=1"),
+    _group("control", named=False, cpus=2, hv_args="dom0_mem=1024M dom0_max_vcpus=1"),
     _group("devices", named=False),
     _group("sched", cpus=3, hv_args="dom0_mem=1024M dom0_max_vcpus=1"),
     _group("boot", second_disk="guest"),
