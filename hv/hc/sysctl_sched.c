@@ -80,11 +80,12 @@ long sysctl_cpupool_op(struct vcpu *cur, void *arg)
         return rc;
     if (!pool_info(a->cpupool_id, &p) || p.id != a->cpupool_id)
         p = (struct sched_pool){0};
+    u32 about = a->op == XEN_SYSCTL_CPUPOOL_OP_CREATE       ? a->sched_id
+                : a->op == XEN_SYSCTL_CPUPOOL_OP_MOVEDOMAIN ? a->domid
+                                                            : a->cpu;
     printk(LOG_WARN,
-           "CPU pool %d: no operation %u with domain %u, CPU %d, scheduler %u: "
-           "it has CPUs %lx, %u domains (error %ld)",
-           (int)a->cpupool_id, a->op, a->domid, (int)a->cpu, a->sched_id, p.cpus.w[0], p.domains,
-           rc);
+           "CPU pool %d: operation %u on %d is refused: it has CPUs %lx, %u domains (error %ld)",
+           (int)a->cpupool_id, a->op, (int)about, p.cpus.w[0], p.domains, rc);
     return rc;
 }
 
