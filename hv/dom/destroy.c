@@ -101,9 +101,12 @@ static int end_vcpus(struct domain *d)
 
 static void end_frame(struct domain *d, mfn_t m)
 {
-    mmu_forget(d, m);
+    if (!frame_get(m, d))
+        return; // the toolstack has just taken it
     m2p_set(m, PFN_NONE);
     (void)!frame_drop_allocated(m, d);
+    mmu_forget(d, m); // last: from now on it cannot be pinned or half validated again
+    frame_put(m);
 }
 
 static int end_memory(struct domain *d)

@@ -124,9 +124,9 @@ static bool drop_frame(struct domain *d, mfn_t m)
 {
     if (!get_owned(d, m))
         return false;
-    mmu_forget(d, m);     // a pin would hold it for ever: it is on no list any more
     m2p_set(m, PFN_NONE); // while it is certainly d's
     bool ok = frame_drop_allocated(m, d) == 0;
+    mmu_forget(d, m); // a pin would hold it for ever: it is on no list any more
     frame_put(m);
     return ok;
 }

@@ -282,6 +282,9 @@ int mmu_get_type(struct domain *d, mfn_t m, enum frame_type type)
 {
     struct frame *f = frame_of(m);
     u64 before;
+    // What was given back becomes no table again: nobody would find it, half validated, at the end.
+    if (is_table(type) && !(READ_ONCE(f->count) & FRAME_ALLOCATED))
+        return -EINVAL;
     int rc = type_claim(f, type, &before);
     if (rc != 0)
         return -EINVAL; // -EBUSY is for writable uses only: seen on the oracle (tests/guest/pin)
@@ -634,7 +637,9 @@ int mmu_pin(struct domain *d, mfn_t m, enum frame_type type)
     int rc = mmu_get(d, m, type);
     if (rc != 0)
         return rc;
-    if (READ_ONCE(frame_of(m)->type) & FT_PINNED) {
+    const struct frame *f = frame_of(m);
+    // Whoever takes it from the domain forgets its pin after that (mmu_forget).
+    if (READ_ONCE(f->type) & FT_PINNED || !(READ_ONCE(f->count) & FRAME_ALLOCATED)) {
         mmu_put(d, m);
         return -EINVAL;
     }

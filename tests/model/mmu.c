@@ -138,6 +138,8 @@ static bool m_get(u64 m, enum frame_type type)
         return false;
     if (model.f[m].uses++)
         return model.f[m].type == type;
+    if (type >= FT_L1 && type <= FT_L4 && !model.f[m].allocated)
+        return false;
     model.f[m].type = type;
     return m_first_use(m);
 }
@@ -203,7 +205,7 @@ static bool m_set_desc(u64 m, u64 s, u64 desc)
 
 static bool m_pin(u64 m, u64 type, u64 unused)
 {
-    bool ok = m_get(m, (enum frame_type)type) && !model.f[m].pinned;
+    bool ok = m_get(m, (enum frame_type)type) && !model.f[m].pinned && model.f[m].allocated;
     model.f[m].pinned = true;
     return ok;
 }
