@@ -74,20 +74,20 @@ void hc_set_arg(struct vcpu *v, u32 index, u64 value)
 
 STATIC_ASSERT(ARRAY_SIZE(hc_table) <= PERFC_HYPERCALLS);
 
-// Of the call with that number, which is counted.
-static inline hc_handler *handler_of(u64 nr)
+// Of the call with that number, which is counted for the CPU.
+static inline hc_handler *handler_of(struct cpu *c, u64 nr)
 {
     if (nr >= ARRAY_SIZE(hc_table))
         return NULL;
     nr = guest_index(nr, ARRAY_SIZE(hc_table));
-    this_cpu()->perfc.hypercall[nr]++;
+    c->perfc.hypercall[nr]++;
     return hc_table[nr].handler;
 }
 
 void hc_dispatch(struct vcpu *cur, struct cpu_regs *r)
 {
     u64 nr = r->rax;
-    hc_handler *fn = handler_of(nr);
+    hc_handler *fn = handler_of(CONTAINER_OF(r, struct cpu_info, regs)->cpu, nr);
     if (unlikely(!fn)) {
         r->rax = (u64)-ENOSYS;
         return;
@@ -113,7 +113,7 @@ long hc_multicall(struct vcpu *cur, u64 list, u64 count, u64 a2, u64 a3, u64 a4)
         guest_ptr at = guest_ptr_add(p, i * sizeof(e));
         if (guest_copy_in(&e, at, sizeof(e)) != 0)
             return -EFAULT;
-        hc_handler *fn = handler_of(e.op);
+        hc_handler *fn = handler_of(this_cpu(), e.op);
         for (u32 k = 0; k < 5; k++)
             cur->hc_arg[k] = e.args[k];
         long rc = -ENOSYS;
