@@ -125,13 +125,19 @@ static void check_channel(void)
     d->in_use = false;
 }
 
+static bool on_wirt(void)
+{
+    static xen_extraversion_t version;
+
+    hc_xen_version(XENVER_extraversion, version);
+    return str_starts(version, ".wirt");
+}
+
 // Calls that would make something of it, or of it something for others, come too late.
 static void check_late_calls(void)
 {
-    static xen_extraversion_t version;
     xen_pfn_t frame = 1;
 
-    hc_xen_version(XENVER_extraversion, version);
     domu_create_args(2);
     REQUIRE(domctl(XEN_DOMCTL_createdomain, 0) == 0);
     unsigned int dom = dc.domain;
@@ -146,7 +152,7 @@ static void check_late_calls(void)
     CHECK(domctl(XEN_DOMCTL_max_vcpus, dom) <= 0);
     dc.u.set_virq_handler.virq = VIRQ_ENOMEM;
     if (domctl(XEN_DOMCTL_set_virq_handler, dom) == 0) { // Xen: it would stay for ever
-        CHECK(!str_starts(version, ".wirt"));
+        CHECK(!on_wirt());
         CHECK_RC(domctl(XEN_DOMCTL_set_virq_handler, 0), 0);
     }
     CHECK_RC(foreign_unmap(va), 0);
@@ -159,12 +165,15 @@ void test_main(void)
 
     check_mapping(false);
     check_grant();
+    check_late_calls();
     before = free_pages_settled();
     check_mapping(false);
     check_mapping(true);
     check_channel();
     check_grant();
     check_late_calls();
-    CHECK(free_pages_back(before));
-    CHECK_EQ(free_pages(), before);
+    // The oracle's heap has been seen to keep one page or two.
+    CHECK(REST_UNTIL(free_pages() + (on_wirt() ? 0 : 4) >= before, 5 * SECOND));
+    if (on_wirt())
+        CHECK_EQ(free_pages(), before);
 }
