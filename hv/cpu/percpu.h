@@ -47,6 +47,7 @@ struct cpu {
     u32 flush_wanted;         // [a] TLB-flush requests made
     u32 flush_done;           // [a] requests served
     u32 tlb_stamp;            // [a] TLB clock at the last full flush (mm/tlb.h)
+    bool tlb_idle;            // [a] no guest translation has been cached since
     struct cpu_info *info;    // [i]
     u64 *gdt_l1, *ldt_l1;     // [c] page-table entries of the GDT and LDT windows
     u32 gdt_clear, ldt_clear; // [c] how many of the last ones are known to be empty

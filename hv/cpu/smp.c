@@ -93,7 +93,7 @@ void ap_main(void)
     answer_tsc();
     apic_setup();
     c->apic_id = apic_id();
-    tlb_load_cr3(idle_cr3);
+    tlb_leave();
     watchdog_start();
     __atomic_store_n(&c->online, 1, __ATOMIC_RELEASE); // pairs with start_one
     enter_guest_first();

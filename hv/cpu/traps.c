@@ -15,6 +15,7 @@
 #include "hc/table.h"
 #include "io/console.h"
 #include "lib/symbols.h"
+#include "mm/frame.h"
 #include "mm/tlb.h"
 #include "pv/pv.h"
 #include "sched/sched.h"
@@ -94,7 +95,10 @@ static inline bool exit_to_guest(struct cpu_regs *regs)
         if (unlikely(!v)) {
             if (info->guard & GUARD_VERW)
                 cpu_verw(HV_DS); // the sibling gets our share of the buffers
-            cpu_sti_hlt_cli();
+            if (frames_scrub())
+                cpu_sti_nop_cli();
+            else
+                cpu_sti_hlt_cli();
             continue;
         }
         if (unlikely(v->pv.nmi_pending || v->info->evtchn_upcall_pending) &&

@@ -60,20 +60,12 @@ u64 memory_reserved(const struct domain *d)
 
 // --- frames in and out ---
 
-static void clear(mfn_t m, u32 order)
-{
-    memset(mfn_virt(m), 0, PAGE_SIZE << order);
-}
-
 // An extent for d that belongs to nobody yet.
 static mfn_t extent_alloc(const struct domain *d, u32 order, mfn_t below)
 {
     if (!claim_allows(d, (u64)1 << order))
         return MFN_NONE;
-    mfn_t m = frames_alloc(order, below);
-    if (!mfn_eq(m, MFN_NONE) && !d->privileged)
-        clear(m, order);
-    return m;
+    return d->privileged ? frames_alloc(order, below) : frames_alloc_zeroed(order, below);
 }
 
 static void set_m2p(mfn_t m, u32 order, pfn_t pfn)

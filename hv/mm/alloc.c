@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The frame allocator: a binary buddy system over the frame table, and what references to a
 // domain's frames do. Free blocks are linked through `next`/`prev`; the head of a free block of
-// order n carries n + 1 in `progress`, every other frame 0.
+// order n carries n + 1 in `progress`, every other frame 0. The type word of a free frame says what
+// is known of its contents: idle CPUs clear what a domain has left, as long as nobody wants it.
 #include "mm/frame.h"
 #include "abi/xen.h"
 #include "cpu/spinlock.h"
@@ -12,12 +13,17 @@
 enum {
     ORDERS = 19, // largest block: 2^18 frames, 1 GiB
     FRAME_BITS = 32,
+    SCRUB_LOOK = 64, // frames that an idle CPU looks at under the lock
 };
+enum contents { ANYTHING, A_DOMAINS, ZEROES };
 
 u64 frame_count, ram_frames;
 static spinlock_t lock = SPINLOCK_INIT(LOCK_FRAMES);
 static u32 heads[ORDERS];               // first free block of each order, + 1 (0: none)
 static u64 free_frames[FRAME_BITS + 1]; // by the bits of the frame number
+static u64 scrub_next = ~(u64)0;        // [lock] frames of a domain's contents are from here
+static u64 scrub_end;                   // [lock] up to here
+static bool scrubbing;                  // [a] one CPU at a time, or they would wait for each other
 
 static void block_insert(mfn_t m, u32 order)
 {
@@ -61,21 +67,61 @@ static void release_block(mfn_t m, u32 order)
     block_insert(m, order);
 }
 
-void frames_free(mfn_t first, u32 order)
+static void give_back(mfn_t first, u32 order, enum contents contents)
 {
     u32 now = tlb_clock();
+    spin_lock(&lock);
     for (u64 i = 0; i < (u64)1 << order; i++) {
         struct frame *f = frame_of(mfn_add(first, i));
         f->count = 0;
-        f->type = 0;
+        f->type = contents;
         f->owner = OWNER_FREE;
         f->progress = 0;
         f->stamp = now;
     }
-    spin_lock(&lock);
     release_block(first, order);
     count_free(first, (s64)1 << order);
+    if (contents == A_DOMAINS) {
+        scrub_next = MIN(scrub_next, first.v);
+        WRITE_ONCE(scrub_end, MAX(scrub_end, first.v + ((u64)1 << order)));
+    }
     spin_unlock(&lock);
+}
+
+void frames_free(mfn_t first, u32 order)
+{
+    give_back(first, order, ANYTHING);
+}
+
+static bool needs_scrub(const struct frame *f)
+{
+    return f->owner == OWNER_FREE && f->type == A_DOMAINS;
+}
+
+bool frames_scrub(void)
+{
+    if (likely(!READ_ONCE(scrub_end)) || __atomic_exchange_n(&scrubbing, true, __ATOMIC_ACQUIRE))
+        return false;
+    bool early = false;
+    spin_lock(&lock);
+    u64 end = MIN(scrub_end, scrub_next + SCRUB_LOOK);
+    while (scrub_next < end && !needs_scrub(&frame_table[scrub_next]))
+        scrub_next++;
+    if (scrub_next < end) {
+        struct frame *f = &frame_table[scrub_next];
+        early = !tlb_flushed_since(f->stamp); // somebody may yet write there
+        if (!early) {
+            memset(mfn_virt(MFN(scrub_next++)), 0, PAGE_SIZE);
+            f->type = ZEROES;
+        }
+    }
+    if (scrub_next >= scrub_end) {
+        scrub_next = ~(u64)0;
+        WRITE_ONCE(scrub_end, 0);
+    }
+    spin_unlock(&lock);
+    __atomic_store_n(&scrubbing, false, __ATOMIC_RELEASE);
+    return !early;
 }
 
 // A free block of at least this order that begins low enough, or FRAME_NIL; takes it off its list.
@@ -112,7 +158,8 @@ bool alloc_refused(void)
     return DEBUG_BUILD && unlikely(refuse_in) && current_vcpu() == refused_to && --refuse_in == 0;
 }
 
-mfn_t frames_alloc(u32 order, mfn_t max)
+// The frames are the caller's; `progress` of those that hold zeroes is 1.
+static mfn_t take(u32 order, mfn_t max)
 {
     u32 have = 0, youngest = tlb_clock();
     if (order >= ORDERS || alloc_refused())
@@ -131,9 +178,9 @@ mfn_t frames_alloc(u32 order, mfn_t max)
     for (u64 i = 0; i < (u64)1 << order; i++) {
         struct frame *f = &frame_table[first + i];
         f->count = 1 | FRAME_ALLOCATED;
+        f->progress = f->type == ZEROES;
         f->type = 0;
         f->owner = OWNER_HV;
-        f->progress = 0;
         if (i == 0 || (s32)(f->stamp - youngest) > 0)
             youngest = f->stamp;
     }
@@ -143,12 +190,34 @@ mfn_t frames_alloc(u32 order, mfn_t max)
     return MFN(first);
 }
 
+static mfn_t alloc(u32 order, mfn_t max, bool zeroed)
+{
+    mfn_t m = take(order, max);
+    if (mfn_eq(m, MFN_NONE))
+        return m;
+    for (u64 i = 0; i < (u64)1 << order; i++) {
+        struct frame *f = frame_of(mfn_add(m, i));
+        if (zeroed && !f->progress)
+            memset(mfn_virt(frame_mfn(f)), 0, PAGE_SIZE);
+        f->progress = 0;
+    }
+    return m;
+}
+
+mfn_t frames_alloc(u32 order, mfn_t max)
+{
+    return alloc(order, max, false);
+}
+
+mfn_t frames_alloc_zeroed(u32 order, mfn_t max)
+{
+    return alloc(order, max, true);
+}
+
 void *frame_alloc_zeroed(void)
 {
-    mfn_t m = frames_alloc(0, MFN_NONE);
-    if (mfn_eq(m, MFN_NONE))
-        return NULL;
-    return memset(mfn_virt(m), 0, PAGE_SIZE);
+    mfn_t m = frames_alloc_zeroed(0, MFN_NONE);
+    return mfn_eq(m, MFN_NONE) ? NULL : mfn_virt(m);
 }
 
 u64 frames_free_count(void)
@@ -229,7 +298,7 @@ void frame_release(struct frame *f)
 {
     struct domain *d = domain_by_owner(f->owner);
     BUG_ON(f->type & FT_COUNT);
-    frames_free(frame_mfn(f), 0);
+    give_back(frame_mfn(f), 0, A_DOMAINS);
     if (!d)
         return;
     __atomic_fetch_sub(&d->frames, 1, __ATOMIC_RELAXED);

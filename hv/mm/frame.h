@@ -117,6 +117,8 @@ static inline u64 frame_refs(const struct frame *f)
 // 2^order frames, naturally aligned, below max (exclusive; MFN_NONE: anywhere); FRAME_NIL-like
 // MFN_NONE when there is none. The frames belong to OWNER_HV, count 1, contents undefined.
 NODISCARD mfn_t frames_alloc(u32 order, mfn_t max);
+// The same, and they hold zeroes. What idle CPUs have cleared costs nothing.
+NODISCARD mfn_t frames_alloc_zeroed(u32 order, mfn_t max);
 void frames_free(mfn_t first, u32 order);
 // One zeroed frame for the hypervisor, mapped; NULL when memory is out.
 NODISCARD void *frame_alloc_zeroed(void);
@@ -126,6 +128,9 @@ void alloc_refuse(u32 n);
 u32 alloc_refuse_left(void);
 // Is this the one?
 NODISCARD bool alloc_refused(void);
+// Clears one frame that a domain has left, at most. False: there is none, a CPU may still reach it,
+// or another CPU is at it. For one that has nothing else to do. Takes LOCK_FRAMES.
+bool frames_scrub(void);
 u64 frames_free_count(void);
 // Those of them whose addresses have from `min` to `max` bits.
 u64 frames_free_width(u32 min, u32 max);

@@ -106,11 +106,11 @@ static void *alloc_large(size_t size)
     u32 order = 0;
     while ((PAGE_SIZE << order) < size)
         order++;
-    mfn_t m = frames_alloc(order, MFN_NONE);
+    mfn_t m = frames_alloc_zeroed(order, MFN_NONE);
     if (mfn_eq(m, MFN_NONE))
         return NULL;
     frame_of(m)->progress = (u16)(LARGE | order);
-    return memset(mfn_virt(m), 0, PAGE_SIZE << order);
+    return mfn_virt(m);
 }
 
 void *heap_alloc(size_t size)

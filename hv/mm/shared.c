@@ -2,17 +2,15 @@
 // Pages that the hypervisor and a guest share; mm/shared.h has the rules.
 #include "mm/shared.h"
 #include "dom/domain.h"
-#include "lib/string.h"
 #include "mm/frame.h"
 #include "mm/m2p.h"
 
 void *shared_page_alloc(struct domain *d)
 {
-    mfn_t m = frames_alloc(0, MFN_NONE);
+    mfn_t m = frames_alloc_zeroed(0, MFN_NONE);
     if (mfn_eq(m, MFN_NONE))
         return NULL;
     struct frame *f = frame_of(m);
-    memset(mfn_virt(m), 0, PAGE_SIZE);
     m2p_set(m, PFN_NONE);
     // Everything stands before the domain can reach the frame, which it can by its owner only.
     BUG_ON(frame_get_writable(m) != 0);

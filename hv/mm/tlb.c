@@ -6,6 +6,7 @@
 #include "cpu/apic.h"
 #include "cpu/spinlock.h"
 #include "cpu/x86.h"
+#include "mm/map.h"
 
 u32 tlb_clock_value = 1;
 
@@ -15,6 +16,20 @@ void tlb_load_cr3(u64 cr3)
     u32 now = __atomic_add_fetch(&tlb_clock_value, 1, __ATOMIC_SEQ_CST);
     write_cr3(cr3);
     this_cpu()->tlb_stamp = now;
+}
+
+// Who sees tlb_idle after a change of tables has its change seen by the walks that follow here: the
+// clock's locked increment, and cr3 itself, stand between.
+void tlb_enter(u64 cr3)
+{
+    WRITE_ONCE(this_cpu()->tlb_idle, false);
+    tlb_load_cr3(cr3);
+}
+
+void tlb_leave(void)
+{
+    tlb_load_cr3(idle_cr3);
+    WRITE_ONCE(this_cpu()->tlb_idle, true);
 }
 
 void tlb_flush_local(void)
@@ -38,6 +53,19 @@ static void wait(const struct cpu *c, u32 ticket)
         spin_wait();
 }
 
+static bool flushed_since(const struct cpu *c, u32 stamp)
+{
+    return (s32)(READ_ONCE(c->tlb_stamp) - stamp) > 0 || READ_ONCE(c->tlb_idle);
+}
+
+bool tlb_flushed_since(u32 stamp)
+{
+    for_each_cpu (i)
+        if (READ_ONCE(cpus[i].online) && !flushed_since(&cpus[i], stamp))
+            return false;
+    return true;
+}
+
 // Flushes the CPUs of the mask whose last flush is not younger than `stamp`.
 static void flush(const struct cpumask *mask, u32 stamp, bool spare)
 {
@@ -49,7 +77,7 @@ static void flush(const struct cpumask *mask, u32 stamp, bool spare)
     for_each_cpu (i) {
         if (!cpumask_test(mask, i) || !READ_ONCE(cpus[i].online))
             continue;
-        if (spare && (s32)(READ_ONCE(cpus[i].tlb_stamp) - stamp) > 0)
+        if (spare && flushed_since(&cpus[i], stamp))
             continue;
         if (i == self) {
             tlb_flush_local();

@@ -313,7 +313,7 @@ void pv_load(struct vcpu *v)
         spec_switch_domain();
     c->last_domain = v->dom;
     load_windows(pv);
-    tlb_load_cr3(current_root(pv));
+    tlb_enter(current_root(pv));
     load_ldt(pv);
     bool segments_ok = load_segments(pv);
     cpu_clts();
@@ -336,7 +336,7 @@ void pv_load(struct vcpu *v)
 
 void pv_unload(struct domain *d)
 {
-    tlb_load_cr3(idle_cr3);
+    tlb_leave();
     cpumask_clear(&d->dirty, this_cpu()->id);
 }
 

@@ -331,6 +331,11 @@ void tlb_flush_since(const struct cpumask *mask, u32 stamp)
             frame_put_type(MFN(m));
 }
 
+bool tlb_flushed_since(u32 stamp)
+{
+    return false;
+}
+
 void domain_hold(struct domain *d)
 {
     d->refs++;

@@ -30,6 +30,7 @@ static bool preempt;  // at every occasion
 static u64 next_cmd;  // as hc_set_arg left it
 static u64 bad_index; // of a list: cannot be written
 static u64 free_before;
+static u32 flushed; // TLB clock of all CPUs' last flush
 
 struct domain *dom0;
 
@@ -46,6 +47,11 @@ void pv_roots_changed(struct domain *d)
 
 void tlb_flush_since(const struct cpumask *mask, u32 stamp)
 {
+}
+
+bool tlb_flushed_since(u32 stamp)
+{
+    return (s32)(flushed - stamp) > 0;
 }
 
 void mmu_forget(struct domain *d, mfn_t m)
@@ -291,6 +297,46 @@ static void test_decrease(void **state)
     assert_int_equal(dom.frames, 2);
 }
 
+static bool all_are(u64 mfn, u8 byte)
+{
+    const u8 *p = mfn_virt(MFN(mfn));
+    return *p == byte && memcmp(p, p + 1, PAGE_SIZE - 1) == 0;
+}
+
+// What a domain leaves is cleared when there is time, a frame at a time, and at the latest when
+// somebody gets it.
+static void test_scrub(void **state)
+{
+    u64 list[4], again[4];
+    tlb_clock_value = 7;
+    flushed = 7;
+    while (frames_scrub()) {
+    }
+    populate(list, 4, 10);
+    for (u32 i = 0; i < 4; i++)
+        memset(mfn_virt(MFN(list[i])), 0x55, PAGE_SIZE);
+    assert_int_equal(reserve(XENMEM_decrease_reservation, list, 3, 0), 3);
+    assert_false(frames_scrub()); // somebody may still write there
+    flushed = 8;
+    assert_true(frames_scrub());
+    u32 cleared = all_are(list[0], 0) + all_are(list[1], 0) + all_are(list[2], 0);
+    assert_int_equal(cleared, 1);
+    populate(again, 1, 20); // one of the three, or another
+    assert_true(all_are(again[0], 0));
+    while (frames_scrub()) {
+    }
+    for (u32 i = 0; i < 3; i++)
+        assert_true(all_are(list[i], 0));
+    assert_true(all_are(list[3], 0x55));
+    for (u32 i = 0; i < 3; i++)
+        *(u8 *)mfn_virt(MFN(list[i])) = 1;
+    populate(again + 1, 3, 30);
+    u32 known = 0; // to be clear, so nobody looked again
+    for (u32 i = 1; i < 4; i++)
+        known += *(u8 *)mfn_virt(MFN(again[i])) == 1;
+    assert_true(known > 0);
+}
+
 static void test_decrease_mapped(void **state)
 {
     u64 list[1];
@@ -484,6 +530,7 @@ int main(void)
         CASE(test_limit),
         CASE(test_increase),
         CASE(test_decrease),
+        CASE(test_scrub),
         CASE(test_decrease_mapped),
         CASE(test_refusals),
         CASE(test_continued),

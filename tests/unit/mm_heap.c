@@ -48,6 +48,14 @@ mfn_t frames_alloc(u32 order, mfn_t max)
     return MFN(first);
 }
 
+mfn_t frames_alloc_zeroed(u32 order, mfn_t max)
+{
+    mfn_t m = frames_alloc(order, max);
+    if (!mfn_eq(m, MFN_NONE))
+        memset(mfn_virt(m), 0, PAGE_SIZE << order);
+    return m;
+}
+
 void frames_free(mfn_t first, u32 order)
 {
     for (u32 i = 0; i < 1u << order; i++)
