@@ -526,18 +526,10 @@ static void test_exchange_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(test_populate),
-        CASE(test_limit),
-        CASE(test_increase),
-        CASE(test_decrease),
-        CASE(test_scrub),
-        CASE(test_decrease_mapped),
-        CASE(test_refusals),
-        CASE(test_continued),
-        CASE(test_exchange),
-        CASE(test_exchange_continued),
-        CASE(test_exchange_undone),
-        CASE(test_exchange_second_step),
+        CASE(test_populate),           CASE(test_limit),           CASE(test_increase),
+        CASE(test_decrease),           CASE(test_scrub),           CASE(test_decrease_mapped),
+        CASE(test_refusals),           CASE(test_continued),       CASE(test_exchange),
+        CASE(test_exchange_continued), CASE(test_exchange_undone), CASE(test_exchange_second_step),
         CASE(test_exchange_refused),
     };
     return cmocka_run_group_tests(tests, group_setup, NULL);
