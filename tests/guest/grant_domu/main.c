@@ -4,14 +4,15 @@
 //
 // xen ABI: grant_table.h. The entry shows the use to who granted; a frame that is mapped writable
 // elsewhere becomes no page table; a read-only grant stays read-only; a dying domain's mappings are
-// undone, and its granted frames stay while others have them.
+// undone, and its granted frames stay while others have them. Who was granted a frame cannot grant
+// it on: "@frame: Frame number corresponding to page being granted", of the granter's own pages.
 //
 #include "lib/domu.h"
 #include "lib/grant.h"
 
 const char test_title[] = "grants between domains";
 
-enum { REF = 20, REF_RO = 21, REF_OTHER = 22, DOM0_REF = 30, DOM0_REF_RO = 31 };
+enum { REF = 20, REF_RO = 21, REF_OTHER = 22, REF_ON = 23, DOM0_REF = 30, DOM0_REF_RO = 31 };
 
 static char *volatile page;
 static volatile unsigned int go; // poked by dom0
@@ -135,7 +136,7 @@ static void mapper(void)
     struct gnttab_map_grant_ref rw, ro;
     char *area = GRANT_AREA;
 
-    REQUIRE(map_page(kernel_l4(), area, 0));
+    grant_setup();
     rw = grant_map(0, DOM0_REF, GNTMAP_host_map, area);
     ro = grant_map(0, DOM0_REF_RO, GNTMAP_host_map | GNTMAP_readonly, area + PAGE_SIZE);
     CHECK_EQ(rw.status, GNTST_okay);
@@ -144,6 +145,7 @@ static void mapper(void)
     area[1] = 'U';
     CHECK_EQ(grant_map(0, DOM0_REF_RO, GNTMAP_host_map, area + 2 * PAGE_SIZE).status,
              GNTST_general_error);
+    grant_give(REF_ON, 0, (void *)start_info, 0)->frame = (uint32_t)(rw.dev_bus_addr >> 12);
     // No more rights, and no second entry, by way of the page tables.
     uint64_t mfn = pte_mfn(*pte_of(kernel_l4(), area + PAGE_SIZE, 1));
     CHECK(hc_update_va_mapping(area + PAGE_SIZE, mfn_pte(mfn, PTE_RW), UVMF_INVLPG) != 0);
@@ -156,6 +158,23 @@ static void mapper(void)
     CHECK_EQ(grant_unmap(area, rw.handle), GNTST_general_error);
     tell();
     await(99);
+}
+
+// The domU's grant of what was granted to it.
+static void check_handed_on(domid_t id)
+{
+    struct gnttab_copy c = {.flags = GNTCOPY_source_gref, .len = 12};
+    char *mine = page_alloc();
+
+    c.source.u.ref = REF_ON;
+    c.source.domid = id;
+    c.dest.u.gmfn = va_to_mfn(mine);
+    c.dest.domid = DOMID_SELF;
+    CHECK_EQ(grant_copy(&c), GNTST_bad_page);
+    CHECK_EQ(mine[0], 0);
+    CHECK_EQ(grant_map(id, REF_ON, GNTMAP_host_map, GRANT_AREA).status, GNTST_bad_page);
+    CHECK_EQ(grant_map(id, REF_ON, GNTMAP_host_map | GNTMAP_readonly, GRANT_AREA).status,
+             GNTST_bad_page);
 }
 
 // The domU maps, and is killed.
@@ -174,6 +193,7 @@ static void check_mapper(void)
     CHECK_EQ(mine[1], 'U');
     CHECK_EQ(rw->flags & GRANT_SHOWN, GRANT_SHOWN);
     CHECK_EQ(ro->flags & GRANT_SHOWN, GTF_reading);
+    check_handed_on(id);
     CHECK_RC(page_protect(mine, PTE_RO), 0);
     CHECK(mmuext(MMUEXT_PIN_L1_TABLE, va_to_mfn(mine)) != 0);
     domu_destroy(d);
