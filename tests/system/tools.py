@@ -54,7 +54,7 @@ TESTS = [
     _group("control", named=False, cpus=2, hv_args="dom0_mem=1024M dom0_max_vcpus=1"),
     _group("devices", named=False),
     _group("sched", cpus=3, hv_args="dom0_mem=1024M dom0_max_vcpus=1"),
-    _group("boot", second_disk="guest"),
+    _group("boot", named=False, second_disk="guest"),
     _group("bad", named=False, limit=600),
     _group("conform", named=False),
     _group("driver", named=False, second_disk="tools"),
