@@ -54,7 +54,7 @@ enum frame_owner {
 
 struct frame {
     u64 count;      // [a] references; FRAME_ALLOCATED is among the flags
-    u64 type;       // [a] type << FT_SHIFT | flags | count
+    u64 type;       // [a] type << FT_SHIFT | flags | count; free: its contents (mm/alloc.c)
     u16 owner;      // [a] changes only at reference count zero or under the owner's domain lock
     u16 progress;   // [m] entries validated so far while partial
     u32 stamp;      // [a] TLB clock when the frame was last let go (mm/tlb.h); if FT_QUEUED, the

@@ -11,7 +11,6 @@
 #include "cpu/x86.h"
 #include "dom/domain.h"
 #include "hc/continue.h"
-#include "lib/string.h"
 #include "mm/frame.h"
 
 enum { PAGES_MAX = 16384, RECORD_MAX = 4 + 8 + 4 * TRACE_EXTRA_MAX, LOST_WORDS = 4 };
@@ -157,10 +156,10 @@ static struct t_info *new_info(u32 pages)
     info_order = 0;
     while ((u32)PAGE_SIZE << info_order < bytes)
         info_order++;
-    mfn_t m = frames_alloc(info_order, MFN_NONE);
+    mfn_t m = frames_alloc_zeroed(info_order, MFN_NONE);
     if (mfn_eq(m, MFN_NONE))
         return NULL;
-    struct t_info *t = memset(mfn_virt(m), 0, PAGE_SIZE << info_order);
+    struct t_info *t = mfn_virt(m);
     t->tbuf_size = (u16)pages;
     for_each_cpu (i)
         t->mfn_offset[i] = (u16)(header_words() + i * pages);
